@@ -1,0 +1,78 @@
+# Cenote: everything a developer runs. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# The program that the interop tests run; the same profile as the Rust tests, so that nothing is compiled twice.
+export CENOTE_BIN ?= $(CURDIR)/target/debug/cenote
+# Where botocore keeps the service models: tools/wiregen reads them.
+models = $$($(PYTHON) -c 'import botocore, pathlib; print(pathlib.Path(botocore.__file__).parent / "data")')
+
+ifeq ($(CI),true)
+export CARGO_INCREMENTAL := 0
+endif
+
+.PHONY: help
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+.PHONY: run
+run: ## build and start Cenote on http://localhost:9400
+	$(CARGO) run --release --locked --package cenote -- serve
+
+.PHONY: test
+test: test-generated test-rust test-interop ## install what the tests need and run them all
+
+.PHONY: setup
+setup: ## install what the tests need (apt as root or through sudo, Python packages into .venv)
+	@scripts/setup-tests.sh
+
+.PHONY: test-generated
+test-generated: setup ## the generated code is what the generator makes of the models
+	$(CARGO) run --quiet --locked --package wiregen -- --models "$(models)" --check
+
+.PHONY: test-rust
+test-rust: setup ## the tests of the crates
+	$(CARGO) test --locked --workspace
+
+.PHONY: test-interop
+test-interop: setup ## the real program and real clients
+	$(CARGO) build --locked --package cenote
+	$(PYTHON) -m pytest interop
+
+.PHONY: lint
+lint: setup ## formatting, clippy, Python, shell, documents, dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(VENV)/bin/ruff check --config interop/pyproject.toml interop scripts
+	$(VENV)/bin/ruff format --check --config interop/pyproject.toml interop scripts
+	$(VENV)/bin/shellcheck .ci/run scripts/*.sh
+	$(PYTHON) scripts/check-docs.py
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	    $(CARGO) deny --offline check bans licenses sources; \
+	else \
+	    echo "cargo-deny is not installed: deny.toml was not checked (cargo install --locked cargo-deny)"; \
+	fi
+
+.PHONY: format
+format: ## format Rust and Python
+	$(CARGO) fmt --all
+	$(VENV)/bin/ruff format --config interop/pyproject.toml interop scripts
+	$(VENV)/bin/ruff check --fix --config interop/pyproject.toml interop scripts
+
+.PHONY: bench
+bench: ## measure rates beside their limits on this machine
+	$(CARGO) run --release --locked --package cenote-bench
+
+.PHONY: generate
+generate: setup ## write the generated code from the service models
+	$(CARGO) run --quiet --locked --package wiregen -- --models "$(models)"
+
+.PHONY: lock-python
+lock-python: ## lock interop/requirements.in with hashes (needs uv)
+	cd interop && uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	    --no-emit-index-url requirements.in --output-file requirements.txt
