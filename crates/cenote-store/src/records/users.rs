@@ -1,0 +1,266 @@
+//! Users, their aliases and the attributes that are searched.
+
+use cenote_base::{PoolId, Sub, Timestamp};
+
+use super::parse;
+use crate::{Batch, Row, Store, StoreError, params};
+
+/// A user as it is stored. Which status may follow which is `cenote-pools`' business.
+#[derive(Clone, Debug)]
+pub struct UserRecord {
+    /// The user's immutable identifier.
+    pub sub: Sub,
+    /// The pool it belongs to.
+    pub pool_id: PoolId,
+    /// The username as the API shows it.
+    pub username: String,
+    /// The username as it is compared.
+    pub username_key: String,
+    /// `UserStatus`, Cognito's word.
+    pub status: String,
+    /// Whether the user may sign in at all.
+    pub enabled: bool,
+    /// All attributes but `sub`: a JSON object of texts.
+    pub attributes: String,
+    /// MFA preferences, JSON.
+    pub mfa: String,
+    /// The sealed password hash.
+    pub password: Option<Vec<u8>>,
+    /// When the password was set.
+    pub password_set_at: Option<Timestamp>,
+    /// When a temporary password ends.
+    pub password_expires_at: Option<Timestamp>,
+    /// The sealed SRP salt and verifier.
+    pub srp: Option<Vec<u8>>,
+    /// Tokens without a family that were issued before this are dead.
+    pub tokens_valid_after: Timestamp,
+    /// What has no column of its own yet, JSON.
+    pub details: String,
+    /// Raised by every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub modified_at: Timestamp,
+}
+
+const TABLE: &str = "users";
+
+/// How many columns [`UserRecord::from_row`] reads.
+pub(crate) const COLUMNS: usize = 17;
+
+/// The columns that [`UserRecord::from_row`] reads, of the table alias `u`.
+macro_rules! user_columns {
+    () => {
+        "u.sub, u.pool_id, u.username, u.username_key, u.status, u.enabled, u.attributes, u.mfa, u.password, \
+         u.password_set_at, u.password_expires_at, u.srp, u.tokens_valid_after, u.details, u.version, u.created_at, \
+         u.modified_at"
+    };
+}
+pub(crate) use user_columns;
+
+impl UserRecord {
+    /// Reads [`user_columns`] from the start of the row.
+    pub(crate) fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            sub: parse(row, 0, TABLE, "sub")?,
+            pool_id: parse(row, 1, TABLE, "pool_id")?,
+            username: row.text(2)?.to_owned(),
+            username_key: row.text(3)?.to_owned(),
+            status: row.text(4)?.to_owned(),
+            enabled: row.flag(5)?,
+            attributes: row.text(6)?.to_owned(),
+            mfa: row.text(7)?.to_owned(),
+            password: row.opt_bytes(8)?.map(<[u8]>::to_vec),
+            password_set_at: row.opt_time(9)?,
+            password_expires_at: row.opt_time(10)?,
+            srp: row.opt_bytes(11)?.map(<[u8]>::to_vec),
+            tokens_valid_after: row.time(12)?,
+            details: row.text(13)?.to_owned(),
+            version: row.int(14)?,
+            created_at: row.time(15)?,
+            modified_at: row.time(16)?,
+        })
+    }
+}
+
+/// What kind of name an alias is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AliasKind {
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    PhoneNumber,
+    /// The attribute `preferred_username`.
+    PreferredUsername,
+}
+
+impl AliasKind {
+    /// The attribute's name, which is also what the table holds.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::PhoneNumber => "phone_number",
+            Self::PreferredUsername => "preferred_username",
+        }
+    }
+}
+
+/// The user with this `sub`.
+///
+/// # Errors
+/// When the database does not answer or the row cannot be decoded.
+pub async fn find_by_sub(store: &Store, pool: &PoolId, sub: &Sub) -> Result<Option<UserRecord>, StoreError> {
+    let row = store
+        .read_one(
+            concat!("select ", user_columns!(), " from users u where u.sub = $1 and u.pool_id = $2"),
+            params![sub, pool],
+        )
+        .await?;
+    row.as_ref().map(UserRecord::from_row).transpose()
+}
+
+/// The user with this folded username.
+///
+/// # Errors
+/// When the database does not answer or the row cannot be decoded.
+pub async fn find_by_username(store: &Store, pool: &PoolId, key: &str) -> Result<Option<UserRecord>, StoreError> {
+    let row = store
+        .read_one(
+            concat!("select ", user_columns!(), " from users u where u.pool_id = $1 and u.username_key = $2"),
+            params![pool, key],
+        )
+        .await?;
+    row.as_ref().map(UserRecord::from_row).transpose()
+}
+
+/// The user who owns this alias (folded).
+///
+/// # Errors
+/// When the database does not answer or the row cannot be decoded.
+pub async fn find_by_alias(
+    store: &Store,
+    pool: &PoolId,
+    kind: AliasKind,
+    value: &str,
+) -> Result<Option<UserRecord>, StoreError> {
+    let row = store
+        .read_one(
+            concat!(
+                "select ",
+                user_columns!(),
+                " from aliases a join users u on u.sub = a.sub and u.pool_id = a.pool_id \
+                 where a.pool_id = $1 and a.kind = $2 and a.value = $3"
+            ),
+            params![pool, kind.as_str(), value],
+        )
+        .await?;
+    row.as_ref().map(UserRecord::from_row).transpose()
+}
+
+/// Inserts a user of a living pool; unmet with `UsernameExists` when the name is taken (or the pool has ended).
+pub fn insert(user: &UserRecord) -> Batch {
+    Batch::new().one(
+        "insert into users (sub, pool_id, username, username_key, status, enabled, attributes, mfa, password, \
+         password_set_at, password_expires_at, srp, tokens_valid_after, details, version, created_at, modified_at) \
+         select $1, p.pool_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 \
+         from pools p where p.pool_id = $2 and p.deleted_at is null",
+        params![
+            &user.sub,
+            &user.pool_id,
+            user.username.as_str(),
+            user.username_key.as_str(),
+            user.status.as_str(),
+            user.enabled,
+            user.attributes.as_str(),
+            user.mfa.as_str(),
+            user.password.clone(),
+            user.password_set_at,
+            user.password_expires_at,
+            user.srp.clone(),
+            user.tokens_valid_after,
+            user.details.as_str(),
+            user.version,
+            user.created_at,
+            user.modified_at
+        ],
+        "UsernameExists",
+    )
+}
+
+/// Replaces all that may change of the user at `user.version`; unmet with `UserChanged` when somebody was quicker or the
+/// user is gone.
+pub fn update(user: &UserRecord) -> Batch {
+    Batch::new().one(
+        "update users set status = $1, enabled = $2, attributes = $3, mfa = $4, password = $5, password_set_at = $6, \
+         password_expires_at = $7, srp = $8, tokens_valid_after = $9, details = $10, modified_at = $11, \
+         version = version + 1 where sub = $12 and pool_id = $13 and version = $14",
+        params![
+            user.status.as_str(),
+            user.enabled,
+            user.attributes.as_str(),
+            user.mfa.as_str(),
+            user.password.clone(),
+            user.password_set_at,
+            user.password_expires_at,
+            user.srp.clone(),
+            user.tokens_valid_after,
+            user.details.as_str(),
+            user.modified_at,
+            &user.sub,
+            &user.pool_id,
+            user.version
+        ],
+        "UserChanged",
+    )
+}
+
+/// Keeps a stronger hash of the same password, if it is still that hash: no new version, for nothing that a caller sees changes.
+pub fn rehash(pool: &PoolId, sub: &Sub, old: &[u8], new: &[u8]) -> Batch {
+    Batch::new().any(
+        "update users set password = $1 where sub = $2 and pool_id = $3 and password = $4",
+        params![new.to_vec(), sub, pool, old.to_vec()],
+    )
+}
+
+/// Deletes the user and all that belongs to it; unmet with `NoUser` when there is none.
+pub fn delete(pool: &PoolId, sub: &Sub) -> Batch {
+    Batch::new().one("delete from users where sub = $1 and pool_id = $2", params![sub, pool], "NoUser")
+}
+
+/// Takes an alias for the user; unmet with `AliasExists` when anybody has it.
+pub fn insert_alias(pool: &PoolId, kind: AliasKind, value: &str, sub: &Sub) -> Batch {
+    Batch::new().one(
+        "insert into aliases (pool_id, kind, value, sub) values ($1, $2, $3, $4)",
+        params![pool, kind.as_str(), value, sub],
+        "AliasExists",
+    )
+}
+
+/// Gives up an alias of the user; unmet with `AliasChanged` when the user does not have it any more.
+pub fn delete_alias(pool: &PoolId, kind: AliasKind, value: &str, sub: &Sub) -> Batch {
+    Batch::new().one(
+        "delete from aliases where pool_id = $1 and kind = $2 and value = $3 and sub = $4",
+        params![pool, kind.as_str(), value, sub],
+        "AliasChanged",
+    )
+}
+
+/// Replaces what can be searched of the user: pairs of attribute name and folded value.
+pub fn index_attributes(pool: &PoolId, sub: &Sub, old: &[(&str, String)], new: &[(&str, String)]) -> Batch {
+    let mut batch = Batch::new();
+    for (name, value) in old.iter().filter(|pair| !new.contains(pair)) {
+        batch = batch.any(
+            "delete from user_attributes where pool_id = $1 and name = $2 and value = $3 and sub = $4",
+            params![pool, *name, value.as_str(), sub],
+        );
+    }
+    for (name, value) in new.iter().filter(|pair| !old.contains(pair)) {
+        batch = batch.any(
+            "insert into user_attributes (pool_id, name, value, sub) values ($1, $2, $3, $4) \
+             on conflict (pool_id, name, value, sub) do nothing",
+            params![pool, *name, value.as_str(), sub],
+        );
+    }
+    batch
+}
