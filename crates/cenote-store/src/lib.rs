@@ -1,1 +1,21 @@
-//! stub
+//! What Cenote keeps: records and queries over two engines, SQLite (embedded, the default) and PostgreSQL.
+//!
+//! One set of SQL runs on both. Reads are plain ([`Store::read`]); writes are atomic batches whose statements say what
+//! they expect ([`Batch`], [`Store::apply`]). What `apply` acknowledged survives the end of the process and of the
+//! machine.
+//!
+//! May touch: the database's files or server, nothing else.
+//! Must never know: HTTP, AWS shapes, the rules of user pools, what a sealed value contains.
+
+mod batch;
+mod error;
+pub mod records;
+mod row;
+mod store;
+mod value;
+
+pub use batch::{Batch, CONSTRAINT};
+pub use error::{BatchError, StoreError};
+pub use row::Row;
+pub use store::Store;
+pub use value::Value;
