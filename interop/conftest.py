@@ -1,0 +1,106 @@
+"""Programs for the tests, on both engines.
+
+`program` is shared by all tests of an engine and keeps real time; `clocked` is one for each module, with a clock that
+the test moves; `launch` starts as many as a test about the process itself needs.
+"""
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.clock import Clock
+from harness.postgres import Postgres
+from harness.program import BINARY, Program
+
+ENGINES = ["sqlite", "postgres"]
+
+
+def pytest_configure() -> None:
+    if not BINARY.exists():
+        raise pytest.UsageError(f"{BINARY} does not exist: build it, or name another in CENOTE_BIN")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine_arguments(request: pytest.FixtureRequest) -> Callable[[], list[str]]:
+    """Makes the arguments that give a new program its own place on the engine."""
+    if request.param == "sqlite":
+        return list
+    server = request.getfixturevalue("postgres")
+    return lambda: ["--database", server.new_database()]
+
+
+@pytest.fixture(scope="session")
+def new_program(
+    engine_arguments: Callable[[], list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Program]:
+    """Makes programs that are not started yet."""
+    folder = tmp_path_factory.mktemp("programs")
+    numbers = itertools.count(1)
+
+    def make(**settings) -> Program:
+        settings.setdefault("data_dir", folder / f"data-{next(numbers)}")
+        settings.setdefault("engine_arguments", engine_arguments())
+        # PostgreSQL may be shared by several nodes, so there the folder for messages has to be asked for.
+        settings["arguments"] = ["--outbox", *settings.get("arguments", [])]
+        return Program(**settings)
+
+    return make
+
+
+def closed(program: Program) -> Iterator[Program]:
+    yield program
+    if program.process is not None:
+        program.stop()
+
+
+@pytest.fixture(scope="session")
+def program(new_program: Callable[..., Program]) -> Iterator[Program]:
+    yield from closed(new_program().start())
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory, engine_arguments: object) -> Iterator[Clock]:
+    clock = Clock(tmp_path_factory.mktemp("clock") / "offset")
+    with pytest.MonkeyPatch.context() as patch:
+        clock.move_botocore(patch)
+        yield clock
+
+
+@pytest.fixture(scope="module")
+def clocked(new_program: Callable[..., Program], clock: Clock) -> Iterator[Program]:
+    """A program whose time is that of `clock`."""
+    yield from closed(new_program(env=clock.environment).start())
+
+
+@pytest.fixture
+def launch(new_program: Callable[..., Program]) -> Iterator[Callable[..., Program]]:
+    """Starts programs that are stopped when the test ends."""
+    started: list[Program] = []
+
+    def start(**settings) -> Program:
+        program = new_program(**settings)
+        started.append(program)
+        return program.start()
+
+    yield start
+    for program in started:
+        if program.process is not None:
+            program.stop()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    """A data directory of a test's own; it may be as full as it likes."""
+    folder = tmp_path / "data"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

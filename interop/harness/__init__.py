@@ -1,0 +1,1 @@
+"""Runs the real program and talks to it with real clients."""
