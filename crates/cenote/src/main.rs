@@ -1,1 +1,3 @@
+//! `cenote`
+
 fn main() {}

@@ -1,0 +1,9 @@
+//! The program: command line, configuration, wiring, listeners and the runner of background jobs. It holds no rule of
+//! Amazon Cognito; those live in the rooms that it wires together.
+//!
+//! May touch: the process (arguments, environment, signals, sockets, the data directory) and every room's public door.
+//! Must never know: how a pool, a token or a password works. HTTP types stop in [`http`].
+
+pub mod cli;
+pub mod config;
+pub mod log;
