@@ -1,0 +1,260 @@
+//! The accept loop: HTTP/1.1 and HTTP/2 (prior knowledge) on one port, with a bound on connections, on how long a client
+//! may take to send a request's head, and on idle connections; and a stop that finishes what is in flight.
+//!
+//! hyper's own `header_read_timeout` covers HTTP/1.1 alone and begins only after the version is known, so a connection
+//! that sends nothing, and every HTTP/2 connection, is watched here instead.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// The address of the other end of the connection; in the extensions of each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody else listens there.
+    #[error("cannot listen on {0}: the address is in use by another program")]
+    InUse(SocketAddr),
+    /// The operating system's reason.
+    #[error("cannot listen on {0}: {1}")]
+    Other(SocketAddr, io::Error),
+}
+
+/// Bounds on connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at a time; more wait in the operating system's queue.
+    pub connections: usize,
+    /// How long a new connection may take until its first request's head is there.
+    pub first_request: Duration,
+    /// How long a connection may stay without a request in flight; also how long a later request's head may take.
+    pub idle: Duration,
+    /// How long a stop waits for what is in flight.
+    pub grace: Duration,
+}
+
+impl Limits {
+    /// The bounds that no setting changes, with those that settings give. Idle connections live longer than the 60
+    /// seconds of common load balancers, so that it is the balancer that closes first and loses no request.
+    pub fn new(connections: usize, grace: Duration) -> Self {
+        Self { connections, first_request: Duration::from_secs(10), idle: Duration::from_secs(75), grace }
+    }
+}
+
+/// The largest head of a request in bytes; session tokens are the largest part of it.
+const MAX_HEAD: usize = 64 * 1024;
+/// Requests at a time on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 128;
+/// How long a connection that is asked to close may take to do so after its last answer.
+const LINGER: Duration = Duration::from_secs(5);
+/// The same for a connection that has sent no whole request yet.
+const LINGER_UNUSED: Duration = Duration::from_millis(250);
+/// How long to wait when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse(address),
+        _ => BindError::Other(address, error),
+    })
+}
+
+/// Serves until `stop`, then closes the port, waits at most the grace for what is in flight, and gives back how many
+/// connections had to be cut.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) -> usize {
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        if let Some((stream, peer, permit)) = accepted {
+            let (router, stop) = (router.clone(), stop.clone());
+            connections.spawn(async move {
+                serve_connection(stream, peer, router, limits, stop).await;
+                drop(permit);
+            });
+        }
+    }
+    // From here on nobody is accepted; clients go to another node.
+    drop(listener);
+    let all_done = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.grace, all_done).await.is_ok() {
+        return 0;
+    }
+    let cut = connections.len();
+    connections.shutdown().await;
+    cut
+}
+
+type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<Accepted> {
+    if permits.available_permits() == 0 {
+        tracing::warn!("as many connections as max_connections allows: new ones wait");
+    }
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            // Answers are small and whole: waiting for more to send would only delay them.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY is refused");
+            }
+            Some((stream, peer, permit))
+        }
+        Err(error) => {
+            // A connection that was reset while it waited is that client's affair. Without descriptors the next accept
+            // fails at once too, so the loop pauses instead of spinning.
+            if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            None
+        }
+    }
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let (activity, watcher) = Activity::new();
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let busy = activity.begin();
+        let router = router.clone();
+        async move {
+            let response = answer(router, request, peer).await;
+            drop(busy);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(MAX_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.idle / 2)
+        .keep_alive_timeout(limits.idle / 2);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let finished = tokio::select! {
+        biased;
+        result = connection.as_mut() => Some(result),
+        () = watcher.idle(limits.first_request, limits.idle) => None,
+        () = stop.cancelled() => None,
+    };
+    let result = match finished {
+        Some(result) => result,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                biased;
+                result = connection.as_mut() => result,
+                // What is in flight may end; after it a client has a moment to take its answer and close.
+                () = watcher.idle(LINGER_UNUSED, LINGER) => Ok(()),
+            }
+        }
+    };
+    if let Err(error) = result {
+        // Resets and half requests: the client's doing, of interest only when a client is being written.
+        tracing::debug!(%peer, error = %error, "connection ended");
+    }
+}
+
+async fn answer(router: Router, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(Peer(peer));
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Requests in flight on a connection.
+struct Activity(watch::Sender<State>);
+
+/// Sees whether a connection is idle.
+struct Watcher(watch::Receiver<State>);
+
+#[derive(Clone, Copy)]
+struct State {
+    in_flight: usize,
+    served: bool,
+    since: Instant,
+}
+
+impl Activity {
+    fn new() -> (Self, Watcher) {
+        let (sender, receiver) = watch::channel(State { in_flight: 0, served: false, since: Instant::now() });
+        (Self(sender), Watcher(receiver))
+    }
+
+    fn begin(&self) -> Busy {
+        self.0.send_modify(|state| {
+            state.in_flight += 1;
+            state.served = true;
+        });
+        Busy(self.0.clone())
+    }
+}
+
+/// One request in flight.
+struct Busy(watch::Sender<State>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.send_modify(|state| {
+            state.in_flight = state.in_flight.saturating_sub(1);
+            state.since = Instant::now();
+        });
+    }
+}
+
+impl Watcher {
+    /// Ends once nothing has been in flight for that long: `first` before the first request, `later` after it.
+    fn idle(&self, first: Duration, later: Duration) -> impl Future<Output = ()> + use<> {
+        let mut states = self.0.clone();
+        let asked = Instant::now();
+        async move {
+            loop {
+                let State { in_flight, served, since } = *states.borrow_and_update();
+                let deadline = since.max(asked) + if served { later } else { first };
+                if in_flight > 0 {
+                    if states.changed().await.is_err() {
+                        return;
+                    }
+                } else if tokio::time::timeout_at(deadline, states.changed()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

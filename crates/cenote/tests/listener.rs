@@ -1,0 +1,201 @@
+//! The accept loop on real sockets. Nothing here waits for a length of time: each test waits for what must happen.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use cenote::listener::{BindError, Limits, Peer, bind, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const LONG: Duration = Duration::from_secs(600);
+const SHORT: Duration = Duration::from_millis(50);
+
+struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    done: JoinHandle<usize>,
+}
+
+async fn start(router: Router, limits: Limits) -> Server {
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let done = tokio::spawn(serve(listener, router, limits, stop.clone()));
+    Server { address, stop, done }
+}
+
+fn limits() -> Limits {
+    Limits { connections: 8, first_request: LONG, idle: LONG, grace: LONG }
+}
+
+fn hello() -> Router {
+    Router::new().route("/", get(|axum::Extension(Peer(peer)): axum::Extension<Peer>| async move { peer.to_string() }))
+}
+
+async fn send(stream: &mut TcpStream) {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+}
+
+/// Reads one answer with a body of known length.
+async fn read_answer(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    loop {
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).await.unwrap(), 1, "closed after {:?}", String::from_utf8_lossy(&text));
+        text.push(byte[0]);
+        let so_far = String::from_utf8_lossy(&text).into_owned();
+        if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
+            let length = head.to_ascii_lowercase();
+            let length = length.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().to_owned();
+            if body.len() == length.parse::<usize>().unwrap() {
+                return so_far;
+            }
+        }
+    }
+}
+
+async fn read_to_close(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn answers_and_names_the_peer() {
+    let server = start(hello(), limits()).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    for _ in 0..2 {
+        send(&mut client).await;
+        let answer = read_answer(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with(&client.local_addr().unwrap().to_string()));
+    }
+}
+
+#[tokio::test]
+async fn a_used_address_is_named() {
+    let server = start(hello(), limits()).await;
+    let error = bind(server.address).await.unwrap_err();
+    assert!(matches!(error, BindError::InUse(address) if address == server.address));
+    assert!(error.to_string().contains(&server.address.to_string()));
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_in_flight_and_takes_no_more() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (entered, leave) = (entered.clone(), leave.clone());
+        move || async move {
+            entered.notify_one();
+            leave.notified().await;
+            "finished"
+        }
+    };
+    let server = start(Router::new().route("/", get(handler)), limits()).await;
+    let mut waiting = TcpStream::connect(server.address).await.unwrap();
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    send(&mut waiting).await;
+    entered.notified().await;
+
+    server.stop.cancel();
+    assert_eq!(read_to_close(&mut idle).await, "");
+    while TcpStream::connect(server.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!server.done.is_finished());
+    leave.notify_one();
+    assert!(read_to_close(&mut waiting).await.ends_with("finished"));
+    assert_eq!(server.done.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_stop_cuts_what_outlasts_the_grace() {
+    let entered = Arc::new(Notify::new());
+    let handler = {
+        let entered = entered.clone();
+        move || async move {
+            entered.notify_one();
+            std::future::pending::<()>().await;
+        }
+    };
+    let server = start(Router::new().route("/", get(handler)), Limits { grace: SHORT, ..limits() }).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    send(&mut client).await;
+    entered.notified().await;
+    server.stop.cancel();
+    assert_eq!(server.done.await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_request_is_closed() {
+    let server = start(hello(), Limits { first_request: SHORT, ..limits() }).await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(read_to_close(&mut silent).await, "");
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+    assert_eq!(read_to_close(&mut slow).await, "");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_answer() {
+    let server = start(hello(), Limits { idle: SHORT, ..limits() }).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    send(&mut client).await;
+    assert!(read_to_close(&mut client).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn one_connection_too_many_waits_for_its_turn() {
+    let server = start(hello(), Limits { connections: 1, ..limits() }).await;
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    send(&mut first).await;
+    read_answer(&mut first).await;
+    let mut second = TcpStream::connect(server.address).await.unwrap();
+    send(&mut second).await;
+    // The first still works while the second waits.
+    send(&mut first).await;
+    read_answer(&mut first).await;
+    assert!(second.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+    drop(first);
+    assert!(read_answer(&mut second).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_with_prior_knowledge() {
+    let server = start(hello(), limits()).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[]));
+    // `:method: GET`, `:scheme: http`, `:path: /` from HPACK's static table, `:authority: x` as a literal.
+    bytes.extend(frame(1, 0x4 | 0x1, 1, &[0x82, 0x86, 0x84, 0x41, 0x01, b'x']));
+    client.write_all(&bytes).await.unwrap();
+    let headers = read_frame(&mut client, 1).await;
+    assert_eq!(headers[0], 0x88, "`:status: 200` of the static table");
+    let body = read_frame(&mut client, 0).await;
+    assert_eq!(String::from_utf8(body).unwrap(), client.local_addr().unwrap().to_string());
+}
+
+/// A frame of RFC 9113, section 4.1.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream];
+    bytes.extend(payload);
+    bytes
+}
+
+/// The payload of the next frame of a kind.
+async fn read_frame(stream: &mut TcpStream, kind: u8) -> Vec<u8> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).await.unwrap();
+        if head[3] == kind {
+            return payload;
+        }
+    }
+}
