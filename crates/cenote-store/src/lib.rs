@@ -8,14 +8,22 @@
 //! Must never know: HTTP, AWS shapes, the rules of user pools, what a sealed value contains.
 
 mod batch;
+mod config;
 mod error;
+mod migrations;
+mod open_error;
 pub mod records;
 mod row;
+mod sql;
+mod sqlite;
 mod store;
 mod value;
 
 pub use batch::{Batch, CONSTRAINT};
+pub use config::{Location, StoreConfig};
 pub use error::{BatchError, StoreError};
+pub use migrations::{MIGRATIONS, Migration};
+pub use open_error::OpenError;
 pub use row::Row;
 pub use store::Store;
 pub use value::Value;

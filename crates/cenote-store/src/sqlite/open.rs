@@ -1,0 +1,173 @@
+//! Opening the file: the lock, the settings without which acknowledged writes could be lost, the migrations.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cenote_base::Timestamp;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi};
+
+use crate::migrations::{self, Applied, Migration};
+use crate::sql::{sqlite_ddl, sqlite_parameters};
+use crate::{OpenError, params};
+
+/// The first release without the WAL-reset race, in which a writer and a checkpoint could lose committed writes.
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// "Ceno" in ASCII: how SQLite files tell whose they are (`PRAGMA application_id`).
+const APPLICATION_ID: i64 = 0x4365_6e6f;
+/// Statements kept prepared per connection; there are a few hundred in the program.
+const STATEMENTS: usize = 512;
+
+/// A writer's connection and the lock that goes with it.
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) lock: File,
+}
+
+/// Locks, opens, checks and migrates the database.
+pub(super) fn open(path: &Path, known: &[Migration], now: Timestamp) -> Result<Opened, OpenError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(OpenError::SqliteTooOld { found: rusqlite::version() });
+    }
+    // Absolute, because SQLite would take a name that begins with "file:" for a URI.
+    let path = std::path::absolute(path).map_err(|error| directory_error(path, &error))?;
+    let lock = lock(&path)?;
+    create(&path)?;
+    let mut connection = connect(&path).map_err(|error| open_error(&path, &error))?;
+    claim(&path, &connection)?;
+    settle(&path, &connection)?;
+    migrate(&path, &mut connection, known, now)?;
+    Ok(Opened { path, connection, lock })
+}
+
+/// A connection that reads only.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // Without CREATE: the file was made with its permissions before, and must not come back when it is taken away.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    Ok(connection)
+}
+
+/// Takes the lock that keeps a second server away. It is the kernel's, so it ends with the process however that ends.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock_path = beside(path, ".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(|error| directory_error(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(directory_error(path, &error)),
+    }
+}
+
+/// Makes the file if there is none, readable by its owner alone. SQLite gives `-wal` and `-shm` the same permissions.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
+    opened.map(drop).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => directory_error(path, &error),
+        _ => OpenError::ReadOnly { path: path.to_owned(), reason: error.to_string() },
+    })
+}
+
+/// Marks a new database as Cenote's; refuses another program's.
+fn claim(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let failed = |error| open_error(path, &error);
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
+    let tables: i64 =
+        connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+    match id {
+        APPLICATION_ID => Ok(()),
+        0 if tables == 0 => connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed),
+        _ => Err(OpenError::Foreign { path: path.to_owned() }),
+    }
+}
+
+/// The writer's settings. Those that durability rests on are read back.
+fn settle(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let failed = |error| open_error(path, &error);
+    let journal: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(failed)?;
+    if journal != "wal" {
+        return Err(OpenError::NotDurable { setting: "journal_mode", found: journal, wanted: "wal" });
+    }
+    connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
+    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(failed)?;
+    if synchronous != 2 {
+        return Err(OpenError::NotDurable { setting: "synchronous", found: synchronous.to_string(), wanted: "2 (full)" });
+    }
+    // 16 MB between checkpoints; a log that grew during a long read shrinks again to 64 MB.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000).map_err(failed)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(failed)?;
+    connection.pragma_update(None, "cache_size", -64_000).map_err(failed)
+}
+
+fn migrate(path: &Path, connection: &mut Connection, known: &[Migration], now: Timestamp) -> Result<(), OpenError> {
+    let failed = |error| open_error(path, &error);
+    connection.execute_batch(&sqlite_ddl(migrations::TABLE)).map_err(failed)?;
+    let applied = {
+        let mut statement = connection.prepare(migrations::READ).map_err(failed)?;
+        let rows = statement.query_map([], |row| {
+            Ok(Applied { number: row.get(0)?, checksum: row.get(1)?, min_program: row.get(2)? })
+        });
+        rows.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>).map_err(failed)?
+    };
+    let steps = migrations::pending(known, &applied)?;
+    for step in &steps {
+        run(connection, step, now).map_err(|error| step.failed(error))?;
+    }
+    if !steps.is_empty() {
+        connection.execute_batch("analyze").map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn run(connection: &mut Connection, step: &Migration, now: Timestamp) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(&sqlite_ddl(step.sql))?;
+    let record = params![step.number, step.name, step.checksum(), step.min_program, now];
+    transaction.execute(&sqlite_parameters(migrations::RECORD), rusqlite::params_from_iter(record))?;
+    transaction.commit()
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn directory_error(path: &Path, error: &io::Error) -> OpenError {
+    let directory = path.parent().unwrap_or(path).to_owned();
+    OpenError::Directory { path: directory, reason: error.to_string() }
+}
+
+fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let (path, reason) = (path.to_owned(), error.to_string());
+    let code = match error {
+        rusqlite::Error::SqliteFailure(failure, _) => failure.extended_code & 0xff,
+        _ => ffi::SQLITE_ERROR,
+    };
+    match code {
+        ffi::SQLITE_NOTADB | ffi::SQLITE_CORRUPT => OpenError::NotADatabase { path, reason },
+        ffi::SQLITE_READONLY | ffi::SQLITE_PERM | ffi::SQLITE_FULL => OpenError::ReadOnly { path, reason },
+        _ => OpenError::Sqlite { path, reason },
+    }
+}
