@@ -130,6 +130,17 @@ class App:
         )
         return user["Username"]
 
+    def unconfirmed_user(self) -> str:
+        """A user who signed up and was sent a code."""
+        name = fresh_name()
+        self.sign_up(name)
+        return name
+
+    def new_password_session(self, **values: str) -> tuple[str, str]:
+        """A user who has to choose a password, and the session of the sign-in."""
+        name = self.create_user(UserAttributes=attributes(**values))["Username"]
+        return name, self.sign_in(name)["Session"]
+
     def get_user(self, username: str) -> dict[str, Any]:
         return self.program.admin.admin_get_user(UserPoolId=self.pool_id, Username=username)
 
