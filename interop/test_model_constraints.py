@@ -1,0 +1,77 @@
+"""For each of the 164 operations each constraint of its model is violated once and the answer compared."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import local
+
+import pytest
+from botocore.credentials import Credentials
+
+from harness.constraints import Case, load
+from harness.program import Program
+from harness.wire import Wire
+
+SERVICES = ["cognito-idp", "cognito-identity"]
+OPERATIONS = [(service, operation) for service in SERVICES for operation in load(service).operations]
+THREADS = 4
+PARTS = 25
+
+
+@pytest.fixture(scope="module")
+def root(program: Program) -> Credentials:
+    return program.credentials
+
+
+@pytest.fixture(scope="module")
+def engine_arguments():
+    """Constraints are judged before anything is stored: one engine is enough."""
+    return list
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory):
+    program = Program(data_dir=tmp_path_factory.mktemp("constraints") / "data", arguments=["--outbox"]).start()
+    yield program
+    program.stop()
+
+
+def test_every_operation_is_here():
+    assert [len(load(service).operations) for service in SERVICES] == [141, 23]
+
+
+@pytest.mark.parametrize(("service", "operation"), OPERATIONS)
+def test_constraints(program: Program, root: Credentials, service: str, operation: str):
+    model = load(service)
+    credentials = None if model.is_public(operation) else root
+    mine = local()
+
+    def problem(case: Case) -> str | None:
+        """What is wrong with the answer to a case."""
+        if not hasattr(mine, "wire"):
+            mine.wire = Wire(program.port)
+        answer = mine.wire.call(operation, case.body, service=model.target, credentials=credentials)
+        if answer.status != 400:
+            return f"{case.name}: HTTP {answer.status}: {answer.body[:PARTS]!r}"
+        code, message = answer.error
+        if code != "InvalidParameterException":
+            return f"{case.name}: {code}: {message}"
+        if not case.explains(message or ""):
+            expected = "\n    ".join(part.expression[:600] for part in case.violations)
+            return f"{case.name}: {message[:600]!r}\n  expected:\n    {expected}"
+        return None
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        problems = [found for found in threads.map(problem, model.cases(operation)) if found]
+    assert not problems, f"{len(problems)} cases\n" + "\n".join(problems[:PARTS])
+
+
+@pytest.mark.parametrize(("service", "operation"), OPERATIONS)
+def test_least_input_is_no_fault_of_the_server(program: Program, root: Credentials, service: str, operation: str):
+    """What breaks no constraint is done, refused or not built; it is never a 5xx."""
+    model = load(service)
+    name = model.input_shape(operation)
+    body = model.valid(name, model.shape(name))
+    credentials = None if model.is_public(operation) else root
+    answer = program.wire.call(operation, body, service=model.target, credentials=credentials)
+    assert answer.status in (200, 400)
+    if answer.status == 400:
+        assert not answer.error[1].startswith("1 validation error detected"), answer.error
