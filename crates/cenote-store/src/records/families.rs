@@ -106,12 +106,13 @@ pub async fn user_with_family(
     Ok(Some((user, family)))
 }
 
-/// Begins a family. Unmet with `NoUser` when the user is gone.
+/// Begins a family. Unmet with `NoUser` when the user is gone or disabled.
 pub fn insert(family: &FamilyRecord) -> Batch {
     Batch::new().one(
         "insert into token_families (origin_jti, pool_id, sub, client_id, generation, rotated_at, scopes, methods, \
          device_key, sso_id, session_id, details, auth_time, created_at, last_active_at, expires_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         select $1, u.pool_id, u.sub, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 from users u \
+         where u.sub = $3 and u.pool_id = $2 and u.enabled = 1",
         params![
             family.origin_jti.as_str(),
             &family.pool_id,
@@ -131,6 +132,14 @@ pub fn insert(family: &FamilyRecord) -> Batch {
             family.expires_at
         ],
         "NoUser",
+    )
+}
+
+/// Notes that the family's tokens were renewed, if it still stands.
+pub fn touch(origin_jti: &str, now: Timestamp) -> Batch {
+    Batch::new().any(
+        "update token_families set last_active_at = $1 where origin_jti = $2",
+        params![now, origin_jti],
     )
 }
 

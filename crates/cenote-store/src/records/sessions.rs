@@ -2,7 +2,7 @@
 
 use cenote_base::Timestamp;
 
-use crate::{Batch, params};
+use crate::{Batch, Store, StoreError, params};
 
 /// Uses a session up; unmet with `SessionUsed` when it was used before.
 pub fn consume(id: &str, expires_at: Timestamp) -> Batch {
@@ -11,6 +11,14 @@ pub fn consume(id: &str, expires_at: Timestamp) -> Batch {
         params![id, expires_at],
         "SessionUsed",
     )
+}
+
+/// Whether a session was used up.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_used(store: &Store, id: &str) -> Result<bool, StoreError> {
+    Ok(store.read_one("select 1 from used_sessions where id = $1", params![id]).await?.is_some())
 }
 
 /// Deletes up to `limit` marks of sessions that ended before `before`.

@@ -223,6 +223,15 @@ pub fn rehash(pool: &PoolId, sub: &Sub, old: &[u8], new: &[u8]) -> Batch {
     )
 }
 
+/// Ends tokens that have no family: whatever was issued before `now`. No new version, for no rule reads this column to
+/// decide a change.
+pub fn invalidate_tokens(pool: &PoolId, sub: &Sub, now: Timestamp) -> Batch {
+    Batch::new().any(
+        "update users set tokens_valid_after = $1 where sub = $2 and pool_id = $3 and tokens_valid_after < $1",
+        params![now, sub, pool],
+    )
+}
+
 /// Deletes the user and all that belongs to it; unmet with `NoUser` when there is none.
 pub fn delete(pool: &PoolId, sub: &Sub) -> Batch {
     Batch::new().one("delete from users where sub = $1 and pool_id = $2", params![sub, pool], "NoUser")

@@ -1,0 +1,158 @@
+//! One-time codes that are sent to a user and given back.
+
+use std::time::Duration;
+
+use cenote_base::Secret;
+use cenote_messages::{Medium, MessageId, MessageKind, Outcome};
+use cenote_secrets::codes::six_digits;
+use cenote_secrets::ct_eq;
+use cenote_store::Batch;
+use cenote_store::records::codes::{self, CodeRecord};
+use cenote_store::records::users::AliasKind;
+use cenote_tokens::{Purpose, Scope};
+
+use super::{Refusal, messages, supported};
+use crate::Deps;
+use crate::domain::pool::Pool;
+use crate::domain::user::User;
+
+/// How long an operation that reports a failed delivery waits for it.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What a code is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CodePurpose {
+    /// Confirms a sign-up.
+    SignUp,
+}
+
+impl CodePurpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SignUp => "sign_up",
+        }
+    }
+
+    /// Reference 01 §7.
+    fn lifetime(self) -> Duration {
+        match self {
+            Self::SignUp => Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+/// Where a code went, as the caller may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CodeDelivery {
+    /// The attribute.
+    pub attribute: AliasKind,
+    /// The masked address.
+    pub destination: String,
+}
+
+/// A code that is ready to be kept and sent.
+#[derive(Debug)]
+pub(crate) struct PreparedCode {
+    /// The code's row and the message's.
+    pub batch: Batch,
+    /// What to tell the caller.
+    pub delivery: CodeDelivery,
+    message: MessageId,
+}
+
+/// Makes a new code for this user, which replaces an earlier one of the same purpose, and the message that carries it.
+pub(crate) async fn prepare(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    purpose: CodePurpose,
+    kind: MessageKind,
+    to: AliasKind,
+) -> Result<PreparedCode, Refusal> {
+    supported::verification(pool)?;
+    let address = user.attributes.get(to.as_str()).ok_or(Refusal::NothingToVerify)?;
+    let now = deps.now();
+    let code = six_digits(&*deps.random);
+    let record = CodeRecord {
+        digest: digest(deps, pool, user, purpose, to.as_str(), &code).await?.to_vec(),
+        attribute: to.as_str().to_owned(),
+        pending: None,
+        created_at: now,
+        expires_at: now + purpose.lifetime(),
+    };
+    let medium = if to == AliasKind::PhoneNumber { Medium::Sms } else { Medium::Email };
+    let message = messages::compose(pool, kind, medium, address, user.username(), &code);
+    let prepared = deps.queue.prepare(&message).await?;
+    Ok(PreparedCode {
+        batch: codes::replace(&pool.id, &user.stored().sub, purpose.as_str(), &record).extend(prepared.batch),
+        delivery: CodeDelivery { attribute: to, destination: masked(to, address) },
+        message: prepared.id,
+    })
+}
+
+/// Starts the delivery after the commit and waits a bounded time for it: a delivery that failed is reported, one that still
+/// runs is not.
+pub(crate) async fn deliver(deps: &Deps, code: &PreparedCode) -> Result<(), Refusal> {
+    deps.queue.wake();
+    match deps.queue.wait(&code.message, LONGEST_WAIT).await {
+        Outcome::Failed(reason) => {
+            tracing::warn!(message = %code.message, reason, "a code was not delivered");
+            Err(Refusal::NotDelivered)
+        }
+        Outcome::Delivered | Outcome::Pending => Ok(()),
+    }
+}
+
+/// Checks a code that a user gave back. The caller has counted the attempt. The batch claims the code: it must be part of
+/// what the code leads to, so that it serves once.
+pub(crate) async fn check(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    purpose: CodePurpose,
+    code: &str,
+) -> Result<(AliasKind, Batch), Refusal> {
+    let sub = &user.stored().sub;
+    let stored = codes::find(&deps.store, &pool.id, sub, purpose.as_str()).await?;
+    let Some(stored) = stored.filter(|stored| stored.expires_at > deps.now()) else {
+        return Err(Refusal::CodeExpired);
+    };
+    let given = digest(deps, pool, user, purpose, &stored.attribute, &Secret::new(code)).await?;
+    if !ct_eq(&given, &stored.digest) {
+        return Err(Refusal::CodeMismatch);
+    }
+    let attribute = match stored.attribute.as_str() {
+        "phone_number" => AliasKind::PhoneNumber,
+        _ => AliasKind::Email,
+    };
+    Ok((attribute, codes::claim(&pool.id, sub, purpose.as_str(), &stored.digest)))
+}
+
+/// A MAC over the code and all that it is bound to, the address included: a code for an old address verifies no new one.
+async fn digest(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    purpose: CodePurpose,
+    attribute: &str,
+    code: &Secret,
+) -> Result<[u8; 32], Refusal> {
+    let address = user.attributes.get(attribute).map_or("", String::as_str);
+    let parts = [user.stored().sub.as_str(), purpose.as_str(), attribute, address, code.expose()].map(str::as_bytes);
+    Ok(deps.keyring.mac(&Scope::Pool(pool.id.clone()), Purpose::Code, &parts).await?)
+}
+
+/// The masked form of an address.
+pub(crate) fn masked(kind: AliasKind, address: &str) -> String {
+    match kind {
+        AliasKind::PhoneNumber => cenote_messages::masks::phone(address),
+        AliasKind::Email | AliasKind::PreferredUsername => cenote_messages::masks::email(address),
+    }
+}
+
+/// Which address a sign-up's code goes to: the phone where it may, else the e-mail address (reference 03 §2).
+pub(crate) fn sign_up_channel(pool: &Pool, user: &User) -> Option<AliasKind> {
+    [AliasKind::PhoneNumber, AliasKind::Email]
+        .into_iter()
+        .find(|kind| pool.auto_verified.contains(kind) && user.attributes.contains_key(kind.as_str()))
+}

@@ -1,0 +1,93 @@
+//! Who is meant by a name: a username, or an address or preferred name where the pool lets them stand for one.
+
+use cenote_store::records::users::{self, AliasKind};
+
+use super::Refusal;
+use super::refusal::UsernameForm;
+use crate::Deps;
+use crate::domain::pool::Pool;
+use crate::domain::user::User;
+
+/// The user that `name` means in this pool: the username, or an alias that the user may sign in with.
+pub(crate) async fn user(deps: &Deps, pool: &Pool, name: &str) -> Result<Option<User>, Refusal> {
+    let record = users::find_by_username(&deps.store, &pool.id, &pool.username_key(name)).await?;
+    if let Some(record) = record {
+        return Ok(Some(User::from_record(record)?));
+    }
+    for kind in pool.username_attributes.iter().chain(&pool.alias_attributes).copied() {
+        if !may_be(kind, name) {
+            continue;
+        }
+        if let Some(record) = users::find_by_alias(&deps.store, &pool.id, kind, &pool.alias_key(kind, name)).await? {
+            return Ok(Some(User::from_record(record)?));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a text has the form of this kind of alias, so that looking for it makes sense.
+fn may_be(kind: AliasKind, text: &str) -> bool {
+    match kind {
+        AliasKind::Email => is_email(text),
+        AliasKind::PhoneNumber => is_phone(text),
+        AliasKind::PreferredUsername => true,
+    }
+}
+
+/// Roughly an e-mail address: something, `@`, something. The schema checks the whole form.
+pub(crate) fn is_email(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+}
+
+/// `+` and digits.
+pub(crate) fn is_phone(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// What a new user is called, and which attribute the given name fills.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NewName {
+    /// The given text is the username.
+    Username(String),
+    /// The username is made by Cenote; the given text is this attribute's value.
+    Attribute(AliasKind, String),
+}
+
+/// Reads the name of a new user as the pool's kind of username asks (reference 02 §7).
+pub(crate) fn new_name(pool: &Pool, given: &str) -> Result<NewName, Refusal> {
+    if !pool.username_attributes.is_empty() {
+        let email = pool.username_attributes.contains(&AliasKind::Email);
+        let phone = pool.username_attributes.contains(&AliasKind::PhoneNumber);
+        if email && is_email(given) {
+            return Ok(NewName::Attribute(AliasKind::Email, given.to_owned()));
+        }
+        if phone && is_phone(given) {
+            return Ok(NewName::Attribute(AliasKind::PhoneNumber, given.to_owned()));
+        }
+        return Err(Refusal::UsernameForm(match (email, phone) {
+            (true, true) => UsernameForm::MustBeEmailOrPhone,
+            (false, true) => UsernameForm::MustBePhone,
+            _ => UsernameForm::MustBeEmail,
+        }));
+    }
+    if pool.alias_attributes.contains(&AliasKind::Email) && is_email(given) {
+        return Err(Refusal::UsernameForm(UsernameForm::MustNotBeEmail));
+    }
+    if pool.alias_attributes.contains(&AliasKind::PhoneNumber) && is_phone(given) {
+        return Err(Refusal::UsernameForm(UsernameForm::MustNotBePhone));
+    }
+    Ok(NewName::Username(if pool.case_sensitive { given.to_owned() } else { pool.username_key(given) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_addresses() {
+        assert!(is_email("a@b") && is_email("a@b@c"));
+        assert!(!is_email("@b") && !is_email("a@") && !is_email("alice"));
+        assert!(is_phone("+1206"));
+        assert!(!is_phone("+") && !is_phone("1206") && !is_phone("+12o6"));
+    }
+}

@@ -1,0 +1,45 @@
+//! The text of a message: the pool's own template, or Cognito's.
+
+use cenote_base::Secret;
+use cenote_messages::{Medium, MessageKind, OutgoingMessage, templates};
+
+use crate::domain::pool::Pool;
+
+/// A message that carries a code or a temporary password. `name`: what the user signs in with.
+pub(crate) fn compose(
+    pool: &Pool,
+    kind: MessageKind,
+    medium: Medium,
+    address: &str,
+    name: &str,
+    code: &Secret,
+) -> OutgoingMessage {
+    let (subject, body) = template(pool, kind, medium);
+    let default = templates::default(kind, medium);
+    OutgoingMessage {
+        pool: pool.id.clone(),
+        kind,
+        medium,
+        destination: Secret::new(address),
+        subject: match medium {
+            Medium::Email => subject.map(str::to_owned).or_else(|| default.subject.map(str::to_owned)),
+            Medium::Sms => None,
+        },
+        body: templates::render(medium, body.unwrap_or(default.body), code, name),
+    }
+}
+
+/// The pool's own subject and body for this kind of message.
+fn template(pool: &Pool, kind: MessageKind, medium: Medium) -> (Option<&str>, Option<&str>) {
+    let texts = &pool.templates;
+    match (kind, medium) {
+        (MessageKind::AdminCreateUser, Medium::Email) => {
+            (texts.invitation_email_subject.as_deref(), texts.invitation_email.as_deref())
+        }
+        (MessageKind::AdminCreateUser, Medium::Sms) => (None, texts.invitation_sms.as_deref()),
+        (MessageKind::Authentication, Medium::Sms) => (None, texts.authentication_sms.as_deref()),
+        (MessageKind::Authentication, Medium::Email) => (None, None),
+        (_, Medium::Email) => (texts.verification_email_subject.as_deref(), texts.verification_email.as_deref()),
+        (_, Medium::Sms) => (None, texts.verification_sms.as_deref()),
+    }
+}

@@ -1,0 +1,26 @@
+//! The rules of signing up, signing in and administering users. No wire type, no text of an answer, no token is made here.
+
+pub(crate) mod admin;
+pub(crate) mod codes;
+pub(crate) mod credentials;
+pub(crate) mod find;
+pub(crate) mod messages;
+pub(crate) mod new_password;
+pub(crate) mod password;
+pub(crate) mod refusal;
+pub(crate) mod session;
+pub(crate) mod sign_in;
+pub(crate) mod sign_up;
+pub(crate) mod supported;
+pub(crate) mod write;
+
+pub(crate) use refusal::Refusal;
+
+/// By which door a flow was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// A public operation: anybody who knows the client's id.
+    Api,
+    /// A signed operation.
+    Admin,
+}

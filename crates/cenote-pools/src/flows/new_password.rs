@@ -1,0 +1,119 @@
+//! The step NEW_PASSWORD_REQUIRED: the user sets a password of its own, and attributes that the pool requires.
+
+use cenote_base::{ClientId, Secret};
+
+use super::session::{Session, Step};
+use super::sign_in::{Authentication, Method, authenticated};
+use super::write::update_user;
+use super::{Refusal, find, password, supported};
+use crate::Deps;
+use crate::domain::client::Client;
+use crate::domain::pool::Pool;
+use crate::domain::schema::Writer;
+use crate::domain::user::{Attributes, User, UserStatus};
+
+/// What a user answers to NEW_PASSWORD_REQUIRED.
+#[derive(Debug)]
+pub(crate) struct Answer<'a> {
+    /// The session, as the app carried it.
+    pub session: &'a str,
+    /// Who answers: the username or an alias of the session's user.
+    pub name: &'a str,
+    /// The new password.
+    pub password: &'a Secret,
+    /// Attributes to set.
+    pub attributes: &'a Attributes,
+}
+
+/// The dear part of the answer, kept when read and decide are repeated.
+#[derive(Debug, Default)]
+pub(crate) struct Hashed(Option<Vec<u8>>);
+
+/// Checks the answer and prepares the sign-in that follows it. The batch of the result is unmet with `SessionUsed` on a
+/// replay and with `UserChanged` or `AliasChanged` when others changed the user: then this is called again with the same
+/// `hashed`.
+pub(crate) async fn answer(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    answer: &Answer<'_>,
+    hashed: &mut Hashed,
+) -> Result<Authentication, Refusal> {
+    supported::sign_in(pool)?;
+    let (session, user) = session_user(deps, pool, &client.id, answer).await?;
+    pool.password_policy.check(answer.password.expose())?;
+    let attributes = accepted_attributes(pool, client, &user, answer.attributes)?;
+    supported::second_factor(pool, &user)?;
+
+    let sub = user.stored().sub.clone();
+    let sealed = match &hashed.0 {
+        Some(sealed) => sealed.clone(),
+        None => hashed.0.insert(password::hash(deps, pool, &sub, answer.password).await?).clone(),
+    };
+    let now = deps.now();
+    let mut after = user.clone();
+    after.attributes = attributes;
+    after.status = UserStatus::Confirmed;
+    password::set_permanent(&mut after, sealed, now);
+    let batch = session.consume().extend(update_user(pool, &user, &after, now));
+    let authentication = authenticated(deps, after, vec![Method::Password], session.began_at);
+    Ok(Authentication { batch, ..authentication })
+}
+
+/// Opens the session and finds its user, who must be the one who answers, enabled, and still have the password that began it.
+async fn session_user(
+    deps: &Deps,
+    pool: &Pool,
+    client: &ClientId,
+    answer: &Answer<'_>,
+) -> Result<(Session, User), Refusal> {
+    let session = Session::open(deps, &pool.id, client, Step::NewPassword, answer.session).await?;
+    let user = find::user(deps, pool, answer.name).await?.ok_or(Refusal::SessionInvalid)?;
+    if user.stored().sub != session.sub {
+        return Err(Refusal::SessionInvalid);
+    }
+    session.check_unused(deps).await?;
+    if !user.stored().enabled {
+        return Err(Refusal::Disabled);
+    }
+    if user.status != UserStatus::ForceChangePassword || user.stored().password_set_at != session.password_set_at {
+        return Err(Refusal::SessionInvalid);
+    }
+    Ok((session, user))
+}
+
+/// The user's attributes with the given ones: all missing required ones, none of the required ones that have a value.
+fn accepted_attributes(
+    pool: &Pool,
+    client: &Client,
+    user: &User,
+    given: &Attributes,
+) -> Result<Attributes, Refusal> {
+    let missing: Vec<String> = pool
+        .schema
+        .missing(&user.attributes)
+        .into_iter()
+        .filter(|name| given.get(*name).is_none_or(String::is_empty))
+        .map(str::to_owned)
+        .collect();
+    if !missing.is_empty() {
+        return Err(Refusal::MissingRequiredAttributes(missing));
+    }
+    let provided = given.iter().find(|(name, value)| {
+        pool.schema.get(name).is_some_and(|attribute| attribute.required) && user.attributes.get(*name).is_some_and(|present| present != *value)
+    });
+    if let Some((name, _)) = provided {
+        return Err(Refusal::AttributeAlreadyProvided(name.clone()));
+    }
+    pool.schema.check_update(given, Writer::Client(client))?;
+    let mut attributes = user.attributes.clone();
+    for (name, value) in given {
+        let changed = attributes.insert(name.clone(), value.clone()).as_ref() != Some(value);
+        let flag = format!("{name}_verified");
+        if changed && matches!(name.as_str(), "email" | "phone_number") {
+            attributes.insert(flag, "false".to_owned());
+        }
+    }
+    attributes.retain(|_, value| !value.is_empty());
+    Ok(attributes)
+}

@@ -1,0 +1,161 @@
+//! Why a flow ended without success. Which Cognito error that is, and its text, is for the operations to say.
+
+use cenote_messages::MessageError;
+use cenote_secrets::hashing::HashError;
+use cenote_secrets::policy::PolicyViolation;
+use cenote_store::records::users::AliasKind;
+use cenote_store::{BatchError, StoreError};
+use cenote_tokens::{KeyringError, SigningError};
+
+use crate::directory::DirectoryError;
+use crate::domain::schema::AttributeError;
+use crate::domain::user::UserStatus;
+
+/// Why a flow ended without success.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("no such user")]
+    UserNotFound,
+    #[error("wrong user name or password")]
+    BadCredentials,
+    #[error("too many failures, locked for a while")]
+    Locked,
+    #[error("the user is disabled")]
+    Disabled,
+    #[error("the user is not confirmed")]
+    NotConfirmed,
+    #[error("the temporary password has expired")]
+    TemporaryPasswordExpired,
+    #[error("the password must be reset")]
+    ResetRequired,
+    #[error("sign-up is for administrators only")]
+    SignUpNotPermitted,
+    #[error("the username has not the form that the pool asks for")]
+    UsernameForm(UsernameForm),
+    #[error("the username is taken")]
+    UsernameTaken,
+    #[error("the address is taken")]
+    AddressTaken(AliasKind),
+    #[error("the alias is taken")]
+    AliasTaken(AliasKind),
+    #[error("an attribute contradicts the username")]
+    UsernameAttributeMismatch(AliasKind),
+    #[error("the password does not fit the policy: {}", .0.reason())]
+    Password(PolicyViolation),
+    #[error("{0}")]
+    Attribute(AttributeError),
+    #[error("wrong code")]
+    CodeMismatch,
+    #[error("no such code, or it has expired")]
+    CodeExpired,
+    #[error("the user cannot be confirmed, it is {0}")]
+    NotConfirmable(UserStatus),
+    #[error("the user is confirmed already")]
+    AlreadyConfirmed,
+    #[error("the pool verifies nothing by itself")]
+    NothingAutoVerified,
+    #[error("the user has nothing to send a code to")]
+    NothingToVerify,
+    #[error("too many tries in an hour")]
+    LimitExceeded,
+    #[error("the session is not valid here")]
+    SessionInvalid,
+    #[error("the session has expired")]
+    SessionExpired,
+    #[error("the session was used before")]
+    SessionUsed,
+    #[error("required attributes are missing: {0:?}")]
+    MissingRequiredAttributes(Vec<String>),
+    #[error("attribute {0} has a value already")]
+    AttributeAlreadyProvided(String),
+    #[error("the user is not in a state for a new invitation")]
+    ResendNotPossible(String),
+    #[error("the message was not delivered")]
+    NotDelivered,
+    #[error("too many requests")]
+    Busy,
+    #[error("others changed the same records again and again")]
+    Contended,
+    #[error("{0} is not built yet")]
+    NotBuilt(&'static str),
+    #[error("the pool is gone")]
+    PoolGone,
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// What form of username a pool asks for, or forbids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UsernameForm {
+    MustBeEmail,
+    MustBePhone,
+    MustBeEmailOrPhone,
+    MustNotBeEmail,
+    MustNotBePhone,
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            _ => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// For batches whose expectations are all named by their flow; what is left over is a fault of Cenote's.
+impl From<BatchError> for Refusal {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Unavailable(_) | BatchError::Unknown(_) => Self::Unavailable(error.to_string()),
+            BatchError::Unmet { .. } => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<KeyringError> for Refusal {
+    fn from(error: KeyringError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<SigningError> for Refusal {
+    fn from(error: SigningError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<DirectoryError> for Refusal {
+    fn from(error: DirectoryError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<MessageError> for Refusal {
+    fn from(error: MessageError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<HashError> for Refusal {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Busy,
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<AttributeError> for Refusal {
+    fn from(error: AttributeError) -> Self {
+        Self::Attribute(error)
+    }
+}
+
+impl From<PolicyViolation> for Refusal {
+    fn from(violation: PolicyViolation) -> Self {
+        Self::Password(violation)
+    }
+}

@@ -1,0 +1,100 @@
+//! Writing users together with what hangs on them: aliases and the searchable attributes.
+
+use std::collections::BTreeSet;
+
+use cenote_base::{RandomExt, Timestamp};
+use cenote_store::records::pools::count_users;
+use cenote_store::records::users::{self, AliasKind};
+use cenote_store::{Batch, BatchError};
+
+use super::Refusal;
+use crate::Deps;
+use crate::domain::pool::Pool;
+use crate::domain::user::{User, aliases_of, searchable};
+
+/// How often read and decide are repeated when others change the same records.
+pub(crate) const TRIES: usize = 8;
+
+/// The shards of a pool's estimate of users.
+const COUNT_SHARDS: u32 = 16;
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// All of it is committed.
+    Done,
+    /// Nothing is: the expectation with this tag was not met.
+    Unmet(&'static str),
+}
+
+/// Commits a batch whose unmet expectations the caller understands.
+pub(crate) async fn commit(deps: &Deps, batch: Batch) -> Result<Written, Refusal> {
+    match deps.store.apply(batch).await {
+        Ok(_) => Ok(Written::Done),
+        Err(BatchError::Unmet { tag, .. }) => Ok(Written::Unmet(tag)),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// A new user with aliases and searchable attributes; unmet with `UsernameExists` or `AliasExists`.
+pub(crate) fn insert_user(deps: &Deps, pool: &Pool, user: &User) -> Batch {
+    let record = user.record();
+    let mut batch = users::insert(&record);
+    for (kind, value) in aliases_of(pool, user) {
+        batch = batch.extend(users::insert_alias(&pool.id, kind, &value, &record.sub));
+    }
+    batch
+        .extend(users::index_attributes(&pool.id, &record.sub, &[], &searchable(&user.attributes)))
+        .extend(count_users(&pool.id, i64::from(deps.random.below(COUNT_SHARDS)), 1))
+}
+
+/// The changes from `before` to `after`, under the version that was read; unmet with `UserChanged`, `AliasChanged` (both:
+/// read again) or `AliasExists`.
+pub(crate) fn update_user(pool: &Pool, before: &User, after: &User, now: Timestamp) -> Batch {
+    let mut after = after.clone();
+    after.touch(now);
+    let sub = &after.stored().sub;
+    let (old, new) = (alias_set(pool, before), alias_set(pool, &after));
+    let mut batch = Batch::new();
+    for (kind, value) in old.difference(&new) {
+        batch = batch.extend(users::delete_alias(&pool.id, alias_kind(kind), value, sub));
+    }
+    for (kind, value) in new.difference(&old) {
+        batch = batch.extend(users::insert_alias(&pool.id, alias_kind(kind), value, sub));
+    }
+    batch.extend(users::update(&after.record())).extend(users::index_attributes(
+        &pool.id,
+        sub,
+        &searchable(&before.attributes),
+        &searchable(&after.attributes),
+    ))
+}
+
+/// Takes an alias from its present owner: the alias is free again, the owner's flag is cleared under the owner's version.
+pub(crate) fn release_alias(pool: &Pool, owner: &User, kind: AliasKind, now: Timestamp) -> Batch {
+    let mut after = owner.clone();
+    after.set_verified(kind, false);
+    update_user(pool, owner, &after, now)
+}
+
+/// Deletes a user; unmet with `NoUser`.
+pub(crate) fn delete_user(deps: &Deps, pool: &Pool, user: &User) -> Batch {
+    users::delete(&pool.id, &user.stored().sub).extend(count_users(
+        &pool.id,
+        i64::from(deps.random.below(COUNT_SHARDS)),
+        -1,
+    ))
+}
+
+/// Sorted, so that every batch takes alias rows in the same order.
+fn alias_set(pool: &Pool, user: &User) -> BTreeSet<(&'static str, String)> {
+    aliases_of(pool, user).into_iter().map(|(kind, value)| (kind.as_str(), value)).collect()
+}
+
+fn alias_kind(name: &str) -> AliasKind {
+    match name {
+        "email" => AliasKind::Email,
+        "phone_number" => AliasKind::PhoneNumber,
+        _ => AliasKind::PreferredUsername,
+    }
+}

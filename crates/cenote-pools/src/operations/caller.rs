@@ -1,0 +1,85 @@
+//! Which pool and app client an operation is for, and whether the client's secret was shown.
+
+use std::sync::Arc;
+
+use cenote_base::{ClientId, PoolId, Secret};
+use cenote_secrets::{ct_eq, secret_hash};
+use cenote_wire::{ApiError, Sensitive};
+
+use crate::Deps;
+use crate::domain::client::Client;
+use crate::domain::pool::Pool;
+
+/// The pool with this id.
+pub(crate) async fn pool(deps: &Deps, id: Option<&str>) -> Result<Arc<Pool>, ApiError> {
+    let id = id.unwrap_or_default();
+    let missing = || ApiError::resource_not_found(format!("User pool {id} does not exist."));
+    let parsed: PoolId = id.parse().map_err(|_| missing())?;
+    deps.directory.pool(&parsed).await?.ok_or_else(missing)
+}
+
+/// The app client with this id, and its pool.
+pub(crate) async fn client(deps: &Deps, id: Option<&Sensitive>) -> Result<(Arc<Pool>, Arc<Client>), ApiError> {
+    let id = id.map_or("", Sensitive::expose);
+    let missing = || ApiError::resource_not_found(format!("User pool client {id} does not exist."));
+    let parsed: ClientId = id.parse().map_err(|_| missing())?;
+    let client = deps.directory.client(&parsed).await?.ok_or_else(missing)?;
+    let pool = deps.directory.pool(&client.pool_id).await?.ok_or_else(missing)?;
+    Ok((pool, client))
+}
+
+/// The pool with this id and an app client of it; one of another pool does not exist here.
+pub(crate) async fn pool_client(
+    deps: &Deps,
+    pool_id: Option<&str>,
+    client_id: Option<&Sensitive>,
+) -> Result<(Arc<Pool>, Arc<Client>), ApiError> {
+    let pool = pool(deps, pool_id).await?;
+    let (_, client) = client(deps, client_id).await?;
+    if client.pool_id != pool.id {
+        return Err(ApiError::resource_not_found(format!("User pool client {} does not exist.", client.id)));
+    }
+    Ok((pool, client))
+}
+
+/// Checks SECRET_HASH for `username`, as it was sent (reference 04 §6). A hash for a client without a secret is ignored.
+pub(crate) fn check_secret_hash(
+    client: &Client,
+    given: Option<&Sensitive>,
+    username: &str,
+) -> Result<(), ApiError> {
+    if secret_hash_matches(client, given, username)? {
+        Ok(())
+    } else {
+        Err(ApiError::not_authorized(format!("Unable to verify secret hash for client {}", client.id)))
+    }
+}
+
+/// Whether SECRET_HASH belongs to `username`; a missing one is an error of its own.
+pub(crate) fn secret_hash_matches(
+    client: &Client,
+    given: Option<&Sensitive>,
+    username: &str,
+) -> Result<bool, ApiError> {
+    if client.secrets.is_empty() {
+        return Ok(true);
+    }
+    let Some(given) = given else {
+        return Err(ApiError::not_authorized(format!(
+            "Client {} is configured with secret but SECRET_HASH was not received",
+            client.id
+        )));
+    };
+    // Every secret is tried, so that the time does not tell which of two it was.
+    let tries = client.secrets.iter().map(|secret| secret_hash::verify(given.expose(), username, &client.id, secret));
+    Ok(tries.fold(false, |found, matches| found | matches))
+}
+
+/// Whether the client's secret itself was shown; a client without one need not show any.
+pub(crate) fn secret_matches(client: &Client, given: Option<&Secret>) -> bool {
+    if client.secrets.is_empty() {
+        return true;
+    }
+    let given = given.map_or("", Secret::expose).as_bytes();
+    client.secrets.iter().fold(false, |found, secret| found | ct_eq(given, secret.expose().as_bytes()))
+}

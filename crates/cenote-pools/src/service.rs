@@ -1,0 +1,117 @@
+//! The table of the operations that are built, and the one way to call them.
+
+use cenote_wire::idp::{Operation, ops};
+use cenote_wire::{Api, ApiError, ServiceOperation as _, json};
+
+use crate::operations::{clients, pools, sign_in, sign_up, tokens, users};
+use crate::{Context, Deps};
+
+/// User pools: answers every operation of cognito-idp.
+#[derive(Debug)]
+pub struct Service {
+    deps: Deps,
+}
+
+macro_rules! operations {
+    ($($operation:ident => $handler:path,)*) => {
+        impl Service {
+            /// Whether the operation is built. What is not answers NotImplementedException after its input was checked.
+            pub fn is_implemented(operation: Operation) -> bool {
+                matches!(operation, $(Operation::$operation)|*)
+            }
+
+            /// Answers an operation whose caller is known (or needs none): decodes and checks the input, runs the
+            /// operation, encodes its output.
+            ///
+            /// # Errors
+            /// The error that the caller is to be given.
+            pub async fn call(&self, operation: Operation, body: &[u8], ctx: &Context) -> Result<Vec<u8>, ApiError> {
+                match operation {
+                    $(Operation::$operation => {
+                        let input: <ops::$operation as Api>::Input = json::decode(body)?;
+                        let output: <ops::$operation as Api>::Output = $handler(&self.deps, ctx, input).await?;
+                        Ok(json::encode(&output))
+                    })*
+                    other => self.not_built(other, body).await,
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    AdminConfirmSignUp => users::admin_confirm_sign_up,
+    AdminCreateUser => users::admin_create_user,
+    AdminDeleteUser => users::admin_delete_user,
+    AdminGetUser => users::admin_get_user,
+    AdminInitiateAuth => sign_in::admin_initiate_auth,
+    AdminRespondToAuthChallenge => sign_in::admin_respond_to_auth_challenge,
+    AdminSetUserPassword => users::admin_set_user_password,
+    ConfirmSignUp => sign_up::confirm_sign_up,
+    CreateUserPool => pools::create_user_pool,
+    CreateUserPoolClient => clients::create_user_pool_client,
+    DeleteUserPool => pools::delete_user_pool,
+    DeleteUserPoolClient => clients::delete_user_pool_client,
+    DescribeUserPool => pools::describe_user_pool,
+    DescribeUserPoolClient => clients::describe_user_pool_client,
+    GetUser => users::get_user,
+    GlobalSignOut => tokens::global_sign_out,
+    InitiateAuth => sign_in::initiate_auth,
+    ListUserPoolClients => clients::list_user_pool_clients,
+    ListUserPools => pools::list_user_pools,
+    ResendConfirmationCode => sign_up::resend_confirmation_code,
+    RespondToAuthChallenge => sign_in::respond_to_auth_challenge,
+    RevokeToken => tokens::revoke_token,
+    SignUp => sign_up::sign_up,
+    UpdateUserPool => pools::update_user_pool,
+    UpdateUserPoolClient => clients::update_user_pool_client,
+}
+
+impl Service {
+    /// Puts the room together.
+    pub fn new(deps: Deps) -> Self {
+        Self { deps }
+    }
+
+    /// What the operations work with, for the jobs that go on after them.
+    pub fn deps(&self) -> &Deps {
+        &self.deps
+    }
+
+    /// The key set of a pool, JSON text; `None` when there is no such pool.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn jwks(&self, pool: &cenote_base::PoolId) -> Result<Option<std::sync::Arc<str>>, ApiError> {
+        Ok(self.deps.signing.jwks(pool).await.map_err(crate::flows::Refusal::from)?)
+    }
+
+    /// The discovery document of a pool (OpenID Connect Discovery 1.0 §3), JSON text; `None` when there is no such pool.
+    ///
+    /// It names only endpoints that exist; those of OAuth come with them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn discovery(&self, pool: &cenote_base::PoolId) -> Result<Option<String>, ApiError> {
+        let Some(pool) = self.deps.directory.pool(pool).await? else { return Ok(None) };
+        let document = serde_json::json!({
+            "issuer": pool.issuer,
+            "jwks_uri": format!("{}/.well-known/jwks.json", pool.issuer),
+            "response_types_supported": ["code", "token"],
+            "scopes_supported": ["openid", "email", "phone", "profile"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        });
+        Ok(Some(document.to_string()))
+    }
+
+    /// The input is checked all the same, and so is an access token: only who may call learns that it is not built.
+    async fn not_built(&self, operation: Operation, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+        json::check(operation.into(), body)?;
+        if operation.auth() == cenote_wire::Auth::AccessToken {
+            tokens::bearer_of_body(&self.deps, body).await?;
+        }
+        Err(ApiError::not_built(operation.name()))
+    }
+}
