@@ -110,7 +110,7 @@ impl From<BatchError> for Refusal {
     fn from(error: BatchError) -> Self {
         match error {
             BatchError::Unavailable(_) | BatchError::Unknown(_) => Self::Unavailable(error.to_string()),
-            BatchError::Unmet { .. } => Self::Internal(error.to_string()),
+            BatchError::Unmet { .. } | BatchError::Faulty { .. } => Self::Internal(error.to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! "not built yet" until the effect exists. One place, so that each later issue deletes its line here.
 
 use super::Refusal;
-use crate::domain::pool::{AdvancedSecurityMode, EmailOption, MfaMode, Pool};
+use crate::domain::pool::{AdvancedSecurity, EmailOption, MfaMode, Pool};
 use crate::domain::user::User;
 
 fn refuse_if(configured: bool, what: &'static str) -> Result<(), Refusal> {
@@ -12,7 +12,7 @@ fn refuse_if(configured: bool, what: &'static str) -> Result<(), Refusal> {
 /// Whether sign-up in this pool has all it depends on.
 pub(crate) fn sign_up(pool: &Pool) -> Result<(), Refusal> {
     refuse_if(pool.triggers.pre_sign_up.is_some(), "the PreSignUp trigger")?;
-    refuse_if(pool.risk.mode == AdvancedSecurityMode::Enforced, "AdvancedSecurityMode ENFORCED")?;
+    refuse_if(pool.risk == AdvancedSecurity::Enforced, "AdvancedSecurityMode ENFORCED")?;
     if pool.auto_verified.is_empty() { Ok(()) } else { verification(pool) }
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn verification(pool: &Pool) -> Result<(), Refusal> {
 /// Whether signing in to this pool, before it is known who signs in, has all it depends on.
 pub(crate) fn sign_in(pool: &Pool) -> Result<(), Refusal> {
     refuse_if(pool.mfa == MfaMode::On, "MfaConfiguration ON")?;
-    refuse_if(pool.risk.mode == AdvancedSecurityMode::Enforced, "AdvancedSecurityMode ENFORCED")?;
+    refuse_if(pool.risk == AdvancedSecurity::Enforced, "AdvancedSecurityMode ENFORCED")?;
     refuse_if(pool.triggers.pre_authentication.is_some(), "the PreAuthentication trigger")?;
     refuse_if(pool.triggers.post_authentication.is_some(), "the PostAuthentication trigger")?;
     tokens(pool)
