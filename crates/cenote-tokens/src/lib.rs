@@ -1,1 +1,28 @@
-//! stub
+//! Keys and tokens: the master key, data keys and sealed values; signing keys, JSON Web Tokens and their JWKS; token
+//! families, refresh tokens, and the one check "is this access token, and its user, still good?" for every door.
+//!
+//! May touch: the store's tables of keys, token families, users and pools (reading), the instance's check value.
+//! Must never know: HTTP, AWS shapes, passwords, which texts a refusal has on the wire.
+
+pub mod access;
+pub mod claims;
+mod crypto;
+pub mod families;
+pub mod jwks;
+pub mod jws;
+pub mod keyring;
+pub mod master;
+pub mod refresh;
+mod seal;
+pub mod signing;
+mod stock;
+
+pub use access::{AccessCheck, AccessContext, AccessTokenError};
+pub use claims::{AccessClaims, Claims, Group, IdClaims, Identity, Issue, Readable};
+pub use crypto::CryptoFailed;
+pub use families::{SignIn, USER_ADMIN_SCOPE};
+pub use jws::Flaw;
+pub use keyring::{KeyFamily, Keyring, KeyringError, Purpose, Scope};
+pub use master::{InvalidMasterKey, MasterKey};
+pub use refresh::{RefreshClaims, RefreshError, RefreshTokens};
+pub use signing::{Expect, SigningError, SigningKeys, TokenError, TokenUse};
