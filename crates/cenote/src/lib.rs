@@ -6,5 +6,8 @@
 
 pub mod cli;
 pub mod config;
+pub mod http;
+pub mod in_flight;
 pub mod listener;
 pub mod log;
+pub mod services;

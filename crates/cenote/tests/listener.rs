@@ -1,5 +1,7 @@
 //! The accept loop on real sockets. Nothing here waits for a length of time: each test waits for what must happen.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

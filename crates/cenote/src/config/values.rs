@@ -60,6 +60,11 @@ impl PublicUrl {
         &self.host
     }
 
+    /// Host and port as a client writes them into `Host`.
+    pub fn authority(&self) -> String {
+        self.port.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
+    }
+
     /// Whether clients come through TLS.
     pub fn is_https(&self) -> bool {
         self.https

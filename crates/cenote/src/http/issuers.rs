@@ -1,0 +1,78 @@
+//! The public documents under an issuer: `/{poolId}/.well-known/jwks.json` and `…/openid-configuration`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use bytes::Bytes;
+use cenote_base::PoolId;
+use cenote_wire::{ApiError, ErrorCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use super::note::Note;
+use super::{Front, answer, cors};
+
+/// How long caches may keep the documents, in seconds. A new signing key is published for at least this long before it
+/// signs.
+pub const MAX_AGE_SECONDS: u32 = 3_600;
+const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
+/// `GET /{poolId}/.well-known/jwks.json`
+pub async fn jwks(
+    State(front): State<Arc<Front>>,
+    Extension(note): Extension<Note>,
+    Path(pool): Path<String>,
+) -> Response<Body> {
+    let found = match parse(&pool, &note) {
+        Ok(pool) => front.issuers.jwks(&pool).await,
+        Err(error) => Err(error),
+    };
+    respond(found, &note)
+}
+
+/// `GET /{poolId}/.well-known/openid-configuration`
+pub async fn configuration(
+    State(front): State<Arc<Front>>,
+    Extension(note): Extension<Note>,
+    Path(pool): Path<String>,
+) -> Response<Body> {
+    let found = match parse(&pool, &note) {
+        Ok(pool) => front.issuers.configuration(&pool).await,
+        Err(error) => Err(error),
+    };
+    respond(found, &note)
+}
+
+/// The answer to a preflight for either.
+pub async fn preflight(headers: HeaderMap) -> Response<Body> {
+    cors::preflight(&headers, "GET")
+}
+
+fn parse(text: &str, note: &Note) -> Result<PoolId, ApiError> {
+    let pool: PoolId = text
+        .parse()
+        .map_err(|_| ApiError::new(ErrorCode::ResourceNotFound, format!("User pool {text} does not exist.")))?;
+    note.add(|facts| facts.pool = Some(pool.to_string()));
+    Ok(pool)
+}
+
+fn respond(found: Result<Bytes, ApiError>, note: &Note) -> Response<Body> {
+    let mut response = match found {
+        Ok(document) => answer::document(document, CACHE),
+        Err(error) => {
+            note.error(&error);
+            let status = match error.code {
+                ErrorCode::ResourceNotFound => StatusCode::NOT_FOUND,
+                _ => answer::status(error.status()),
+            };
+            let mut response = answer::message(status, error.message.as_deref().unwrap_or_default());
+            if let Ok(kind) = HeaderValue::from_str(&format!("{}:", error.code.wire_name())) {
+                response.headers_mut().insert("x-amzn-errortype", kind);
+            }
+            response
+        }
+    };
+    cors::allow_origin(response.headers_mut());
+    response
+}

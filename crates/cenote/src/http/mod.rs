@@ -1,0 +1,78 @@
+//! The first hop: everything that knows HTTP. A request is given an id and an address, a door is found for it, and what
+//! lies behind the door is asked through [`crate::services`]; errors become answers here and nowhere else.
+
+mod answer;
+mod api;
+mod body;
+mod client_address;
+mod cors;
+mod health;
+mod issuers;
+mod note;
+mod observe;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{get, post};
+use cenote_base::Random;
+use cenote_iam::sigv4::Verifier;
+use http::{Response, StatusCode};
+use ipnet::IpNet;
+
+pub use client_address::client_address;
+pub use issuers::MAX_AGE_SECONDS;
+
+use crate::in_flight::InFlight;
+use crate::services::{Issuers, Readiness, Services};
+
+/// What the front end works with.
+pub struct Front {
+    /// Who answers AWS operations.
+    pub services: Arc<dyn Services>,
+    /// Who has issuers' documents.
+    pub issuers: Arc<dyn Issuers>,
+    /// Whether requests can be answered.
+    pub readiness: Arc<dyn Readiness>,
+    /// Verifies signatures.
+    pub verifier: Verifier,
+    /// Request ids.
+    pub random: Arc<dyn Random>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The largest request body in bytes.
+    pub max_body_bytes: usize,
+    /// Requests that are being answered.
+    pub in_flight: InFlight,
+}
+
+/// Where a request comes from, as the handlers are told.
+#[derive(Clone, Debug)]
+struct Origin {
+    request_id: String,
+    source: IpAddr,
+}
+
+/// Every door.
+pub fn router(front: Arc<Front>) -> Router {
+    Router::new()
+        .route("/", post(api::call).options(api::preflight))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/{pool}/.well-known/jwks.json", get(issuers::jwks).options(issuers::preflight))
+        .route("/{pool}/.well-known/openid-configuration", get(issuers::configuration).options(issuers::preflight))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(nothing_here)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&front), observe::observe))
+        .with_state(front)
+}
+
+async fn wrong_method() -> Response<Body> {
+    answer::message(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here.")
+}
+
+async fn nothing_here() -> Response<Body> {
+    answer::message(StatusCode::NOT_FOUND, "There is nothing at this address.")
+}

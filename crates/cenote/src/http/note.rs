@@ -1,0 +1,111 @@
+//! The one wide line that each request leaves in the log, and the notes that it is made of.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cenote_base::Fault;
+use cenote_wire::{ApiError, Target};
+
+/// What is learned about a request while it is answered. Cloning shares it. Never a secret.
+#[derive(Clone, Debug, Default)]
+pub struct Note(Arc<Mutex<Facts>>);
+
+/// What the line shows besides what every request has.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The AWS service.
+    pub service: Option<&'static str>,
+    /// The operation.
+    pub operation: Option<&'static str>,
+    /// The user pool that the request names.
+    pub pool: Option<String>,
+    /// The app client that the request names.
+    pub client: Option<String>,
+    /// Who signed.
+    pub caller: Option<String>,
+    /// The error's type.
+    pub error: Option<&'static str>,
+    /// What the caller is not told.
+    pub detail: Option<String>,
+    /// Whose fault the error is.
+    pub fault: Option<Fault>,
+    /// Asked for so often that it is shown only when debugging.
+    pub is_probe: bool,
+}
+
+/// What every request has.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// The id that the caller is given.
+    pub request_id: &'a str,
+    /// `POST`
+    pub method: &'a str,
+    /// Without the query, which may carry codes and tokens.
+    pub path: &'a str,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// From the request's head to the answer's.
+    pub took: Duration,
+    /// Where the request comes from.
+    pub source: IpAddr,
+}
+
+impl Note {
+    /// Adds to what is known.
+    pub fn add(&self, change: impl FnOnce(&mut Facts)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Notes the operation.
+    pub fn target(&self, target: Target) {
+        self.add(|facts| {
+            facts.service = Some(target.service().signing_name());
+            facts.operation = Some(target.name());
+        });
+    }
+
+    /// Notes why the request is refused.
+    pub fn error(&self, error: &ApiError) {
+        self.add(|facts| {
+            facts.error = Some(error.code.wire_name());
+            facts.detail.clone_from(&error.detail);
+            facts.fault = Some(error.fault());
+        });
+    }
+
+    /// Writes the line.
+    pub fn log(&self, line: Line<'_>) {
+        let facts = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        macro_rules! write_line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "cenote::request",
+                    request_id = line.request_id,
+                    method = line.method,
+                    path = line.path,
+                    service = facts.service,
+                    operation = facts.operation,
+                    pool = facts.pool,
+                    client = facts.client,
+                    caller = facts.caller,
+                    status = line.status,
+                    error = facts.error,
+                    detail = facts.detail,
+                    ms = line.took.as_micros() as f64 / 1000.0,
+                    address = %line.source,
+                    "request"
+                )
+            };
+        }
+        // Whose fault it is decides how loud it is; what carries no fault is judged by its status.
+        let fault = facts.fault.or_else(|| (line.status >= 500).then_some(Fault::Cenote));
+        match fault {
+            Some(Fault::Cenote) => write_line!(error),
+            Some(Fault::Dependency) => write_line!(warn),
+            Some(Fault::Caller) => write_line!(info),
+            None if facts.is_probe => write_line!(debug),
+            None => write_line!(info),
+        }
+    }
+}

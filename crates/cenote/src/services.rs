@@ -1,0 +1,43 @@
+//! The seam between the front end and the rooms behind it: what [`crate::http`] asks for, and nothing of who answers.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use cenote_base::PoolId;
+use cenote_iam::Principal;
+use cenote_wire::{ApiError, Target};
+use futures_util::future::BoxFuture;
+
+/// One request, as far as an operation may depend on it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The id that the caller is given and the log shows.
+    pub request_id: String,
+    /// Where the request comes from, proxies taken off.
+    pub source: IpAddr,
+    /// The header `User-Agent`.
+    pub user_agent: Option<String>,
+    /// Whose signature the request bears; `None` for the public operations.
+    pub principal: Option<Principal>,
+}
+
+/// The rooms that answer AWS operations.
+pub trait Services: Send + Sync + 'static {
+    /// Runs an operation. Its caller is verified, its body is not looked at yet. The answer is the body.
+    fn call(&self, target: Target, body: Bytes, context: Context) -> BoxFuture<'_, Result<Vec<u8>, ApiError>>;
+}
+
+/// The public documents of issuers.
+pub trait Issuers: Send + Sync + 'static {
+    /// The pool's key set (RFC 7517), as JSON; ResourceNotFoundException where there is no such pool.
+    fn jwks<'a>(&'a self, pool: &'a PoolId) -> BoxFuture<'a, Result<Bytes, ApiError>>;
+
+    /// The pool's OpenID provider configuration, as JSON; ResourceNotFoundException where there is no such pool.
+    fn configuration<'a>(&'a self, pool: &'a PoolId) -> BoxFuture<'a, Result<Bytes, ApiError>>;
+}
+
+/// Whether requests can be answered.
+pub trait Readiness: Send + Sync + 'static {
+    /// What is missing, for the log; an empty answer means ready.
+    fn check(&self) -> BoxFuture<'_, Result<(), String>>;
+}

@@ -1,0 +1,415 @@
+//! Every door of the front end through the real router: statuses, headers and bodies as they go out. A header that
+//! nobody listed in a snapshot fails the test.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use cenote::http::{Front, router};
+use cenote::in_flight::InFlight;
+use cenote::services::{Context, Issuers, Readiness, Services};
+use cenote_base::{ManualClock, PoolId, SeededRandom, Timestamp};
+use cenote_iam::sigv4::{SignedRequest, Signer, Verifier, VerifierConfig, sign};
+use cenote_iam::{AccessKey, RootCredentials};
+use cenote_wire::{ApiError, ErrorCode, Target, idp};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+const POOL: &str = "us-east-1_AbCdEfGhI";
+const HOST: &str = "localhost:9400";
+const IDP: &str = "AWSCognitoIdentityProviderService";
+const MAX_BODY: usize = 1024;
+
+/// Stands for the rooms behind the front end, and keeps what it was given.
+#[derive(Default)]
+struct Rooms {
+    calls: Mutex<Vec<(Target, Bytes, Context)>>,
+    not_ready: bool,
+}
+
+impl Services for Rooms {
+    fn call(&self, target: Target, body: Bytes, context: Context) -> BoxFuture<'_, Result<Vec<u8>, ApiError>> {
+        self.calls.lock().unwrap().push((target, body, context));
+        async move {
+            match target {
+                Target::Idp(idp::Operation::GetUser) => panic!("a fault in a room"),
+                Target::Idp(idp::Operation::InitiateAuth) => {
+                    Err(ApiError::not_authorized("Incorrect username or password."))
+                }
+                Target::Idp(idp::Operation::GlobalSignOut) => Err(ApiError::internal("a secret of the house")),
+                _ => Ok(b"{\"UserConfirmed\":false}".to_vec()),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Issuers for Rooms {
+    fn jwks<'a>(&'a self, pool: &'a PoolId) -> BoxFuture<'a, Result<Bytes, ApiError>> {
+        self.document(pool, b"{\"keys\":[]}")
+    }
+
+    fn configuration<'a>(&'a self, pool: &'a PoolId) -> BoxFuture<'a, Result<Bytes, ApiError>> {
+        self.document(pool, b"{\"issuer\":\"x\"}")
+    }
+}
+
+impl Rooms {
+    fn document<'a>(&'a self, pool: &'a PoolId, text: &'static [u8]) -> BoxFuture<'a, Result<Bytes, ApiError>> {
+        std::future::ready(if pool.as_str() == POOL {
+            Ok(Bytes::from_static(text))
+        } else {
+            Err(ApiError::resource_not_found(format!("User pool {pool} does not exist.")))
+        })
+        .boxed()
+    }
+}
+
+impl Readiness for Rooms {
+    fn check(&self) -> BoxFuture<'_, Result<(), String>> {
+        std::future::ready(if self.not_ready { Err("the database at db.internal is away".to_owned()) } else { Ok(()) })
+            .boxed()
+    }
+}
+
+struct Harness {
+    rooms: Arc<Rooms>,
+    router: Router,
+    key: AccessKey,
+    now: Timestamp,
+}
+
+impl Harness {
+    fn new() -> Self {
+        Self::with(Rooms::default())
+    }
+
+    fn with(rooms: Rooms) -> Self {
+        let rooms = Arc::new(rooms);
+        let now = Timestamp::from_secs(1_800_000_000);
+        let key = AccessKey::generate(&SeededRandom::new(1));
+        let root = RootCredentials::new(key.clone(), "123456789012".parse().unwrap()).unwrap();
+        let verifier = Verifier::new(VerifierConfig::default(), Arc::new(root), Arc::new(ManualClock::new(now)));
+        let front = Front {
+            services: rooms.clone(),
+            issuers: rooms.clone(),
+            readiness: rooms.clone(),
+            verifier,
+            random: Arc::new(SeededRandom::new(7)),
+            trusted_proxies: vec!["0.0.0.0/32".parse().unwrap()],
+            max_body_bytes: MAX_BODY,
+            in_flight: InFlight::default(),
+        };
+        Self { rooms, router: router(Arc::new(front)), key, now }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> String {
+        show(self.send(Request::get(path).body(Body::empty()).unwrap()).await).await
+    }
+
+    async fn call(&self, operation: &str, body: &str) -> String {
+        show(self.send(call(operation, body)).await).await
+    }
+
+    /// The same request, signed by root.
+    fn signed(&self, operation: &str, body: &str) -> Request<Body> {
+        let request = call(operation, body);
+        let headers: Vec<_> =
+            request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let bare = SignedRequest { method: "POST", path: "/", query: None, headers: &headers, body: body.as_bytes() };
+        let region = "us-east-1".parse().unwrap();
+        let signer = Signer { key: &self.key, session_token: None, region: &region, service: "cognito-idp" };
+        let added = sign(&bare, &signer, self.now);
+        let mut request = call(operation, body);
+        for (name, value) in added {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        request
+    }
+
+    fn calls(&self) -> Vec<(Target, Bytes, Context)> {
+        std::mem::take(&mut *self.rooms.calls.lock().unwrap())
+    }
+}
+
+fn call(operation: &str, body: &str) -> Request<Body> {
+    Request::post("/")
+        .header("host", HOST)
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", format!("{IDP}.{operation}"))
+        .body(Body::from(body.to_owned()))
+        .unwrap()
+}
+
+/// The answer as text: status, headers by name, body.
+async fn show(response: Response<Body>) -> String {
+    let (parts, body) = response.into_parts();
+    let mut headers: Vec<_> =
+        parts.headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
+    headers.sort();
+    let body = body.collect().await.unwrap().to_bytes();
+    format!("{}\n{}\n{}", parts.status, headers.concat(), String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn answers_of_the_api() {
+    let harness = Harness::new();
+    insta::assert_snapshot!("success", harness.call("SignUp", "{}").await);
+    insta::assert_snapshot!("refusal", harness.call("InitiateAuth", "{}").await);
+    insta::assert_snapshot!("fault", harness.call("GlobalSignOut", "{}").await);
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer() {
+    let harness = Harness::new();
+    insta::assert_snapshot!("panic", harness.call("GetUser", "{}").await);
+    assert!(harness.call("SignUp", "{}").await.starts_with("200"));
+}
+
+#[tokio::test]
+async fn refusals_of_the_front_end() {
+    let harness = Harness::new();
+    insta::assert_snapshot!("unknown_operation", harness.call("Guess", "{}").await);
+    insta::assert_snapshot!("unsigned", harness.call("ListUserPools", "{}").await);
+    insta::assert_snapshot!("too_large", harness.call("SignUp", &"x".repeat(MAX_BODY + 1)).await);
+    let mut request = call("SignUp", "{}");
+    request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    insta::assert_snapshot!("content_type", show(harness.send(request).await).await);
+    let mut request = call("SignUp", "{}");
+    request.headers_mut().remove("x-amz-target");
+    assert!(show(harness.send(request).await).await.contains("UnknownOperationException"));
+    assert!(harness.calls().is_empty());
+}
+
+#[tokio::test]
+async fn preflights() {
+    let harness = Harness::new();
+    let preflight = |path: &str| {
+        Request::options(path)
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type,x-amz-target,x-new")
+            .body(Body::empty())
+            .unwrap()
+    };
+    insta::assert_snapshot!("preflight", show(harness.send(preflight("/")).await).await);
+    let jwks = format!("/{POOL}/.well-known/jwks.json");
+    insta::assert_snapshot!("preflight_jwks", show(harness.send(preflight(&jwks)).await).await);
+    let bare = Request::options("/").body(Body::empty()).unwrap();
+    assert!(show(harness.send(bare).await).await.contains("x-amz-user-agent"));
+}
+
+#[tokio::test]
+async fn documents_of_issuers() {
+    let harness = Harness::new();
+    insta::assert_snapshot!("jwks", harness.get(&format!("/{POOL}/.well-known/jwks.json")).await);
+    let path = format!("/{POOL}/.well-known/openid-configuration");
+    insta::assert_snapshot!("configuration", harness.get(&path).await);
+    insta::assert_snapshot!("unknown_pool", harness.get("/us-east-1_Nothing/.well-known/jwks.json").await);
+    insta::assert_snapshot!("no_pool", harness.get("/a%22b%0A/.well-known/openid-configuration").await);
+}
+
+#[tokio::test]
+async fn health() {
+    let harness = Harness::new();
+    insta::assert_snapshot!("live", harness.get("/health/live").await);
+    insta::assert_snapshot!("ready", harness.get("/health/ready").await);
+    let away = Harness::with(Rooms { not_ready: true, ..Rooms::default() });
+    insta::assert_snapshot!("not_ready", away.get("/health/ready").await);
+    assert!(away.get("/health/live").await.starts_with("200"));
+}
+
+#[tokio::test]
+async fn what_is_not_there() {
+    let harness = Harness::new();
+    insta::assert_snapshot!("not_found", harness.get("/nothing/here").await);
+    insta::assert_snapshot!("wrong_method", harness.get("/").await);
+    let post = Request::post("/health/live").body(Body::empty()).unwrap();
+    insta::assert_snapshot!("wrong_method_health", show(harness.send(post).await).await);
+    let head = Request::head("/health/live").body(Body::empty()).unwrap();
+    insta::assert_snapshot!("head", show(harness.send(head).await).await);
+}
+
+#[tokio::test]
+async fn a_signed_call_brings_its_caller() {
+    let harness = Harness::new();
+    let body = r#"{"MaxResults":1}"#;
+    assert!(show(harness.send(harness.signed("ListUserPools", body)).await).await.starts_with("200"));
+    let calls = harness.calls();
+    let [(target, passed_on, context)] = calls.as_slice() else { panic!("{calls:?}") };
+    assert_eq!(*target, Target::Idp(idp::Operation::ListUserPools));
+    assert_eq!(passed_on, body);
+    assert_eq!(context.principal.as_ref().unwrap().arn.as_str(), "arn:aws:iam::123456789012:root");
+
+    let mut changed = harness.signed("ListUserPools", body);
+    *changed.body_mut() = Body::from(r#"{"MaxResults":2}"#);
+    assert!(show(harness.send(changed).await).await.contains(ErrorCode::InvalidSignature.wire_name()));
+    assert!(harness.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_signature_on_a_public_operation_is_ignored() {
+    let harness = Harness::new();
+    for body in ["{}", r#"{"changed":true}"#] {
+        let mut request = harness.signed("SignUp", "{}");
+        *request.body_mut() = Body::from(body);
+        assert!(show(harness.send(request).await).await.starts_with("200"));
+    }
+    assert!(harness.calls().iter().all(|(_, _, context)| context.principal.is_none()));
+}
+
+#[tokio::test]
+async fn a_client_secret_or_a_signature_but_a_wrong_signature_is_never_ignored() {
+    let harness = Harness::new();
+    let operation = idp::Operation::ALL.iter().find(|operation| operation.auth() == cenote_wire::Auth::SignedOrClient);
+    let operation = operation.unwrap().name();
+    assert!(harness.call(operation, "{}").await.starts_with("200"));
+    assert!(show(harness.send(harness.signed(operation, "{}")).await).await.starts_with("200"));
+    let mut wrong = harness.signed(operation, "{}");
+    *wrong.body_mut() = Body::from(r#"{"changed":true}"#);
+    assert!(show(harness.send(wrong).await).await.contains("InvalidSignatureException"));
+    let callers: Vec<_> = harness.calls().iter().map(|(_, _, context)| context.principal.is_some()).collect();
+    assert_eq!(callers, [false, true]);
+}
+
+#[tokio::test]
+async fn the_context_says_where_a_request_comes_from() {
+    let harness = Harness::new();
+    let mut request = call("SignUp", "{}");
+    request.headers_mut().insert("user-agent", "aws-cli/2".parse().unwrap());
+    request.headers_mut().insert("x-forwarded-for", "198.51.100.1, 192.0.2.9".parse().unwrap());
+    let response = harness.send(request).await;
+    let calls = harness.calls();
+    let context = &calls[0].2;
+    assert_eq!(context.source.to_string(), "192.0.2.9");
+    assert_eq!(context.user_agent.as_deref(), Some("aws-cli/2"));
+    assert_eq!(response.headers()["x-amzn-requestid"], *context.request_id);
+}
+
+#[tokio::test]
+async fn request_ids_are_never_the_same() {
+    let harness = Harness::new();
+    let mut ids = Vec::new();
+    for path in ["/health/live", "/", "/nothing"] {
+        let response = harness.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        ids.push(response.headers()["x-amzn-requestid"].to_str().unwrap().to_owned());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+    assert!(ids.iter().all(|id| uuid::Uuid::try_parse(id).is_ok_and(|id| id.get_version_num() == 4)));
+}
+
+/// A writer that keeps what is written.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn lines(&self) -> Vec<serde_json::Value> {
+        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[tokio::test]
+async fn each_request_leaves_one_line_without_secrets() {
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let log = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
+    // Requests run in tasks of this thread, so they all see this log.
+    let _guard = tracing::subscriber::set_default(log);
+    let harness = Harness::new();
+
+    let body = format!(r#"{{"UserPoolId":"{POOL}","MaxResults":1}}"#);
+    harness.send(harness.signed("ListUserPools", &body)).await;
+    let lines = kept.lines();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    for (field, value) in [
+        ("level", "INFO"),
+        ("target", "cenote::request"),
+        ("service", "cognito-idp"),
+        ("operation", "ListUserPools"),
+        ("pool", POOL),
+        ("caller", "arn:aws:iam::123456789012:root"),
+        ("address", "0.0.0.0"),
+    ] {
+        assert_eq!(line[field], value, "{field}");
+    }
+    assert_eq!(line["status"], 200);
+    assert!(line["ms"].as_f64().unwrap() >= 0.0);
+    assert_eq!(line["request_id"], *harness.calls()[0].2.request_id);
+
+    let secret =
+        r#"{"ClientId":"26cb2c60kq7nbmas7rbme9b6pp","UserPoolId":"hunter2!","AuthParameters":{"PASSWORD":"hunter2"}}"#;
+    harness.call("InitiateAuth", secret).await;
+    harness.call("GlobalSignOut", secret).await;
+    harness.call("GetUser", secret).await;
+    let lines = kept.lines();
+    let shown: Vec<_> = lines
+        .iter()
+        .map(|line| (&line["level"], &line["error"], &line["detail"]))
+        .map(|line| serde_json::to_string(&line).unwrap())
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            r#"["INFO","NotAuthorizedException",null]"#,
+            r#"["ERROR","InternalErrorException","a secret of the house"]"#,
+            r#"["ERROR","InternalErrorException","panic: a fault in a room"]"#,
+        ]
+    );
+    assert_eq!(lines[0]["client"], "26cb2c60kq7nbmas7rbme9b6pp");
+    assert!(!serde_json::to_string(&lines).unwrap().contains("hunter2"));
+
+    harness.get("/health/live").await;
+    assert_eq!(kept.lines().len(), 0, "probes are shown when debugging only");
+}
+
+#[test]
+fn no_request_is_the_fault_of_the_front_end() {
+    use proptest::prelude::*;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let harness = Harness::new();
+    let method = prop::sample::select(vec!["GET", "POST", "PUT", "OPTIONS", "HEAD", "DELETE"]);
+    let target = prop_oneof!["[ -~]{0,30}", Just(format!("{IDP}.SignUp")), Just(format!("{IDP}.ListUserPools"))];
+    let authorization = prop_oneof!["[ -~]{0,40}", "AWS4-HMAC-SHA256 Credential=[a-z/,= ]{0,30}"];
+    proptest!(|(
+        method in method,
+        path in "/([a-zA-Z0-9_./-]|%[0-9A-F]{2}){0,20}(\\?[a-zA-Z0-9=&%]{0,10})?",
+        target in target,
+        authorization in authorization,
+        body: Vec<u8>,
+    )| {
+        let Ok(request) = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", HOST)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .header("authorization", authorization)
+            .body(Body::from(body)) else { return Ok(()) };
+        let response = runtime.block_on(harness.send(request));
+        prop_assert!(response.status().as_u16() < 500, "{}", response.status());
+    });
+}
