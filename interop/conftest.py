@@ -1,13 +1,11 @@
 """Programs for the tests, on both engines.
 
 `program` is shared by all tests of an engine and keeps real time; `clocked` is one for each module, with a clock that
-the test moves; `launch` starts as many as a test about the process itself needs.
+the test moves; `launch` and `launch_once` start as many as a test about the process itself needs.
 """
 
 import itertools
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -40,21 +38,24 @@ def engine_arguments(request: pytest.FixtureRequest) -> Callable[[], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def new_program(
-    engine_arguments: Callable[[], list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Program]:
-    """Makes programs that are not started yet."""
+def unstarted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Program]:
+    """Makes programs that are not started yet, on SQLite unless told otherwise."""
     folder = tmp_path_factory.mktemp("programs")
     numbers = itertools.count(1)
 
     def make(**settings) -> Program:
         settings.setdefault("data_dir", folder / f"data-{next(numbers)}")
-        settings.setdefault("engine_arguments", engine_arguments())
         # PostgreSQL may be shared by several nodes, so there the folder for messages has to be asked for.
         settings["arguments"] = ["--outbox", *settings.get("arguments", [])]
         return Program(**settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def new_program(unstarted: Callable[..., Program], engine_arguments: Callable[[], list[str]]) -> Callable[..., Program]:
+    """Makes programs of the engine that are not started yet."""
+    return lambda **settings: unstarted(engine_arguments=engine_arguments(), **settings)
 
 
 def closed(program: Program) -> Iterator[Program]:
@@ -82,15 +83,12 @@ def clocked(new_program: Callable[..., Program], clock: Clock) -> Iterator[Progr
     yield from closed(new_program(env=clock.environment).start())
 
 
-@pytest.fixture
-def launch(new_program: Callable[..., Program]) -> Iterator[Callable[..., Program]]:
-    """Starts programs that are stopped when the test ends."""
+def launching(make: Callable[..., Program]) -> Iterator[Callable[..., Program]]:
     started: list[Program] = []
 
     def start(**settings) -> Program:
-        program = new_program(**settings)
-        started.append(program)
-        return program.start()
+        started.append(make(**settings))
+        return started[-1].start()
 
     yield start
     for program in started:
@@ -99,8 +97,12 @@ def launch(new_program: Callable[..., Program]) -> Iterator[Callable[..., Progra
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    """A data directory of a test's own; it may be as full as it likes."""
-    folder = tmp_path / "data"
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def launch(new_program: Callable[..., Program]) -> Iterator[Callable[..., Program]]:
+    """Starts programs that are stopped when the test ends; the test runs on each engine."""
+    yield from launching(new_program)
+
+
+@pytest.fixture
+def launch_once(unstarted: Callable[..., Program]) -> Iterator[Callable[..., Program]]:
+    """The same for a test that is about one engine, or none."""
+    yield from launching(unstarted)

@@ -1,5 +1,6 @@
 """For each of the 164 operations each constraint of its model is violated once and the answer compared."""
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import local
 
@@ -17,21 +18,16 @@ PARTS = 25
 
 
 @pytest.fixture(scope="module")
-def root(program: Program) -> Credentials:
-    return program.credentials
-
-
-@pytest.fixture(scope="module")
-def engine_arguments():
+def program(unstarted: Callable[..., Program]) -> Iterator[Program]:
     """Constraints are judged before anything is stored: one engine is enough."""
-    return list
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory):
-    program = Program(data_dir=tmp_path_factory.mktemp("constraints") / "data", arguments=["--outbox"]).start()
+    program = unstarted().start()
     yield program
     program.stop()
+
+
+@pytest.fixture(scope="module")
+def root(program: Program) -> Credentials:
+    return program.credentials
 
 
 def test_every_operation_is_here():

@@ -276,8 +276,8 @@ def test_body_too_large_in_chunks(program: Program):
     assert wire.connection.getresponse().status == 413
 
 
-def test_settings_of_the_size(launch):
-    small = launch(arguments=["--max-body-bytes=2048"])
+def test_settings_of_the_size(launch_once):
+    small = launch_once(arguments=["--max-body-bytes=2048"])
     body = json.dumps(SIGN_IN | {"Padding": "x" * 2048}).encode()
     assert small.wire.call(PUBLIC, body).status == 413
     assert small.wire.call(PUBLIC, SIGN_IN).error[0] == NOT_FOUND
