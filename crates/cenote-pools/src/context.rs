@@ -8,7 +8,7 @@ use cenote_iam::Principal;
 use cenote_messages::Queue;
 use cenote_secrets::hashing::PasswordHasher;
 use cenote_store::Store;
-use cenote_tokens::{AccessCheck, Keyring, SigningKeys};
+use cenote_tokens::{AccessCheck, Keyring, RefreshTokens, SigningKeys};
 
 use crate::directory::Directory;
 use crate::gate::AttemptGate;
@@ -47,8 +47,10 @@ pub struct Deps {
     pub keyring: Keyring,
     /// Tokens' signatures.
     pub signing: SigningKeys,
-    /// The one check of access and refresh tokens.
+    /// The one check of access tokens.
     pub access: AccessCheck,
+    /// Refresh tokens, made and checked.
+    pub refresh: RefreshTokens,
     /// Argon2id on its own threads.
     pub hasher: Arc<PasswordHasher>,
     /// Messages to users.

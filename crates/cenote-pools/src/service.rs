@@ -1,7 +1,7 @@
 //! The table of the operations that are built, and the one way to call them.
 
 use cenote_wire::idp::{Operation, ops};
-use cenote_wire::{Api, ApiError, ServiceOperation as _, json};
+use cenote_wire::{Api, ApiError, json};
 
 use crate::operations::{clients, pools, sign_in, sign_up, tokens, users};
 use crate::{Context, Deps};

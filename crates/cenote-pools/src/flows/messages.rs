@@ -26,6 +26,8 @@ pub(crate) fn compose(
             Medium::Sms => None,
         },
         body: templates::render(medium, body.unwrap_or(default.body), code, name),
+        from: pool.email.from.clone(),
+        reply_to: pool.email.reply_to.clone(),
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn answer(
     after.status = UserStatus::Confirmed;
     password::set_permanent(&mut after, sealed, now);
     let batch = session.consume().extend(update_user(pool, &user, &after, now));
-    let authentication = authenticated(deps, after, vec![Method::Password], session.began_at);
+    let authentication = authenticated(deps, after, vec![Method::Password]);
     Ok(Authentication { batch, ..authentication })
 }
 

@@ -27,8 +27,6 @@ pub(crate) struct Session {
     pub sub: Sub,
     /// What is asked for.
     pub step: Step,
-    /// When the user proved the password, which becomes the tokens' `auth_time`.
-    pub began_at: Timestamp,
     /// The password that was proved, by the time it was set: another one ends the session.
     pub password_set_at: Option<Timestamp>,
     /// When the session ends.
@@ -43,7 +41,6 @@ impl Session {
             id: deps.random.uuid_v4().to_string(),
             sub: user.stored().sub.clone(),
             step,
-            began_at: now,
             password_set_at: user.stored().password_set_at,
             expires_at: now + client.auth_session_validity,
         }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use cenote_base::{RandomExt, Secret, Timestamp};
+use cenote_base::{RandomExt, Secret};
 use cenote_store::Batch;
 
 use super::session::{Session, Step};
@@ -61,8 +61,6 @@ pub(crate) struct Authentication {
     pub user: User,
     /// By what.
     pub methods: Vec<Method>,
-    /// When.
-    pub auth_time: Timestamp,
     /// Names the sign-in in tokens and events.
     pub event_id: String,
     /// Must be committed with the token family that this leads to.
@@ -116,11 +114,11 @@ fn after_password(deps: &Deps, pool: &Pool, client: &Client, user: User) -> Resu
         UserStatus::Confirmed => {}
     }
     supported::second_factor(pool, &user)?;
-    Ok(SignIn::Authenticated(authenticated(deps, user, vec![Method::Password], deps.now())))
+    Ok(SignIn::Authenticated(authenticated(deps, user, vec![Method::Password])))
 }
 
 /// The end of a sign-in.
-pub(crate) fn authenticated(deps: &Deps, user: User, methods: Vec<Method>, auth_time: Timestamp) -> Authentication {
+pub(crate) fn authenticated(deps: &Deps, user: User, methods: Vec<Method>) -> Authentication {
     let event_id = deps.random.uuid_v4().to_string();
-    Authentication { user, methods, auth_time, event_id, batch: Batch::new(), pass: None }
+    Authentication { user, methods, event_id, batch: Batch::new(), pass: None }
 }

@@ -3,7 +3,6 @@
 use cenote_base::RandomExt as _;
 use cenote_store::Batch;
 use cenote_store::audit::{self, AuditRecord};
-use cenote_wire::ServiceOperation as _;
 use cenote_wire::idp::Operation;
 
 use crate::{Context, Deps};

@@ -43,7 +43,7 @@ pub(crate) async fn confirm_sign_up(
     let (pool, client) = caller::client(deps, input.client_id.as_ref()).await?;
     let username = input.username.as_ref().map_or("", Sensitive::expose);
     caller::check_secret_hash(&client, input.secret_hash.as_ref(), username)?;
-    let code = input.confirmation_code.as_deref().unwrap_or_default();
+    let code = input.confirmation_code.as_ref().map_or("", Sensitive::expose);
     let force_alias = input.force_alias_creation.unwrap_or(false);
     sign_up::confirm(deps, &pool, &client, username, code, force_alias)
         .await

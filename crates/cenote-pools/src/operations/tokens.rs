@@ -1,0 +1,263 @@
+//! The issue of tokens, and what is done with them: refresh, RevokeToken, GlobalSignOut, and the user whose token a call bears.
+
+use std::sync::Arc;
+
+use cenote_base::{RandomExt as _, Timestamp};
+use cenote_store::records::families::{self as family_records, FamilyRecord};
+use cenote_store::records::users::{find_by_sub, invalidate_tokens};
+use cenote_tokens::families::{SignIn, begin, signed_out_at};
+use cenote_tokens::{
+    AccessClaims, AccessTokenError, IdClaims, Issue, Readable, RefreshError, TokenUse, USER_ADMIN_SCOPE,
+};
+use cenote_wire::idp::{
+    AuthenticationResultType, GlobalSignOutRequest, GlobalSignOutResponse, RevokeTokenRequest, RevokeTokenResponse,
+};
+use cenote_wire::{ApiError, Sensitive};
+
+use super::caller;
+use crate::domain::client::Client;
+use crate::domain::pool::Pool;
+use crate::domain::user::User;
+use crate::flows::sign_in::{Authentication, Method};
+use crate::flows::write::{Written, commit};
+use crate::flows::{Refusal, supported};
+use crate::{Context, Deps};
+
+/// How old a family's time of last activity may be before a refresh writes it anew: refreshing stays a read in between.
+const ACTIVITY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Issues the tokens of a sign-in; what it changed is committed with them.
+pub(crate) async fn issue(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    authentication: Authentication,
+) -> Result<AuthenticationResultType, ApiError> {
+    let result = issue_unless_changed(deps, pool, client, authentication).await?;
+    Ok(result.ok_or(Refusal::Contended)?)
+}
+
+/// As [`issue`]; `None` when others changed the user meanwhile, so that the sign-in has to be decided again.
+pub(crate) async fn issue_unless_changed(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    authentication: Authentication,
+) -> Result<Option<AuthenticationResultType>, ApiError> {
+    supported::tokens(pool)?;
+    let Authentication { user, methods, event_id, batch, pass } = authentication;
+    let methods: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
+    let now = deps.now();
+    let sign_in = SignIn {
+        user: user.stored(),
+        client: &client.id,
+        scopes: USER_ADMIN_SCOPE,
+        methods: &methods,
+        device_key: None,
+        sso_id: None,
+        session_id: None,
+        refresh_validity: client.refresh_validity,
+    };
+    let family = begin(&sign_in, now, &*deps.random);
+    let written = commit(deps, batch.extend(family_records::insert(&family))).await?;
+    drop(pass);
+    match written {
+        Written::Done => {}
+        Written::Unmet("SessionUsed") => return Err(Refusal::SessionUsed.into()),
+        Written::Unmet("NoUser") => return Err(gone_or_disabled(deps, pool, &user).await?.into()),
+        Written::Unmet(_) => return Ok(None),
+    }
+    let mut result = sign(deps, pool, client, &user, &family, &event_id).await?;
+    let refresh_token = deps.refresh.seal(&family).await.map_err(Refusal::from)?;
+    result.refresh_token = Some(refresh_token.into());
+    Ok(Some(result))
+}
+
+async fn gone_or_disabled(deps: &Deps, pool: &Pool, user: &User) -> Result<Refusal, Refusal> {
+    let found = find_by_sub(&deps.store, &pool.id, &user.stored().sub).await?;
+    Ok(if found.is_some() { Refusal::Disabled } else { Refusal::BadCredentials })
+}
+
+/// Signs an ID token and an access token of this family.
+async fn sign(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    user: &User,
+    family: &FamilyRecord,
+    event_id: &str,
+) -> Result<AuthenticationResultType, ApiError> {
+    let stored = user.stored();
+    let issue = Issue {
+        issuer: &pool.issuer,
+        client: &client.id,
+        auth_time: family.auth_time,
+        issued_at: deps.now(),
+        event_id: Some(event_id),
+        origin_jti: client.token_revocation.then_some(family.origin_jti.as_str()),
+        groups: &[],
+    };
+    let id = IdClaims {
+        issue,
+        validity: client.id_validity,
+        jti: &deps.random.uuid_v4().to_string(),
+        sub: &stored.sub,
+        username: user.username(),
+        attributes: &user.attributes,
+        readable: client.read_attributes.as_deref().map_or(Readable::All, Readable::Only),
+        identities: &[],
+        nonce: None,
+        at_hash: None,
+        acr: None,
+        amr: &[],
+    }
+    .build();
+    let access = AccessClaims {
+        issue,
+        validity: client.access_validity,
+        jti: &deps.random.uuid_v4().to_string(),
+        sub: stored.sub.as_str(),
+        username: Some(user.username()),
+        scope: &family.scopes,
+        device_key: family.device_key.as_deref(),
+        oauth: false,
+    }
+    .build();
+    let id_token = deps.signing.sign(&pool.id, TokenUse::Id, &id).await.map_err(Refusal::from)?;
+    let access_token = deps.signing.sign(&pool.id, TokenUse::Access, &access).await.map_err(Refusal::from)?;
+    Ok(AuthenticationResultType {
+        access_token: Some(access_token.into()),
+        expires_in: Some(i32::try_from(client.access_validity.as_secs()).unwrap_or(i32::MAX)),
+        token_type: Some("Bearer".to_owned()),
+        id_token: Some(id_token.into()),
+        ..AuthenticationResultType::default()
+    })
+}
+
+/// New tokens for a refresh token (reference 04 §9). SECRET_HASH is over the stored username.
+pub(crate) async fn refresh(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    token: &Sensitive,
+    secret_hash: Option<&Sensitive>,
+) -> Result<AuthenticationResultType, ApiError> {
+    supported::tokens(pool)?;
+    if !client.secrets.is_empty() && secret_hash.is_none() {
+        // Said before the token is looked at, in the words of the other flows.
+        caller::secret_hash_matches(client, None, "")?;
+    }
+    let (record, family) =
+        deps.refresh.check_refresh(token.expose(), &client.id).await.map_err(|error| refresh_error(&error))?;
+    let user = User::from_record(record).map_err(Refusal::from)?;
+    if !caller::secret_hash_matches(client, secret_hash, user.username())? {
+        return Err(ApiError::not_authorized(format!("SecretHash does not match for the client: {}", client.id)));
+    }
+    let now = deps.now();
+    if now.since(family.last_active_at) >= ACTIVITY {
+        commit(deps, family_records::touch(&family.origin_jti, now)).await?;
+    }
+    sign(deps, pool, client, &user, &family, &deps.random.uuid_v4().to_string()).await
+}
+
+fn refresh_error(error: &RefreshError) -> ApiError {
+    match error {
+        RefreshError::Invalid | RefreshError::UserGone => ApiError::not_authorized("Invalid Refresh Token"),
+        RefreshError::Expired => ApiError::not_authorized("Refresh Token has expired"),
+        RefreshError::Revoked => ApiError::not_authorized("Refresh Token has been revoked"),
+        RefreshError::Reused => ApiError::refresh_token_reuse("Refresh Token has been reused"),
+        RefreshError::UserDisabled => ApiError::not_authorized("User is disabled."),
+        RefreshError::Unavailable(cause) => ApiError::unavailable(cause.to_string()),
+    }
+}
+
+/// The user whose access token a call bears.
+#[derive(Debug)]
+pub(crate) struct Bearer {
+    /// The user, as it is now.
+    pub user: User,
+    /// The client that the token was issued to.
+    pub client: Arc<Client>,
+}
+
+/// Checks an access token for the operations of its user (reference 01 §4).
+pub(crate) async fn bearer(deps: &Deps, token: Option<&Sensitive>) -> Result<Bearer, ApiError> {
+    let token = token.map_or("", Sensitive::expose);
+    let context = deps.access.check(token).await.map_err(|error| access_error(&error))?;
+    let client = deps.directory.client(&context.client).await?;
+    let client = client.ok_or_else(|| ApiError::not_authorized("Access Token has been revoked"))?;
+    Ok(Bearer { user: User::from_record(context.user).map_err(Refusal::from)?, client })
+}
+
+/// Checks the access token in the body of an operation that is not built.
+pub(crate) async fn bearer_of_body(deps: &Deps, body: &[u8]) -> Result<(), ApiError> {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let token = body.get("AccessToken").and_then(serde_json::Value::as_str).map(Sensitive::from);
+    bearer(deps, token.as_ref()).await.map(drop)
+}
+
+fn access_error(error: &AccessTokenError) -> ApiError {
+    match error {
+        AccessTokenError::Invalid(flaw) => {
+            ApiError::not_authorized("Invalid Access Token").with_detail(flaw.to_string())
+        }
+        AccessTokenError::Expired => ApiError::not_authorized("Access Token has expired"),
+        AccessTokenError::Revoked => ApiError::not_authorized("Access Token has been revoked"),
+        AccessTokenError::MissingScope => ApiError::not_authorized("Access Token does not have required scopes"),
+        AccessTokenError::UserDisabled => ApiError::not_authorized("User is disabled."),
+        AccessTokenError::UserGone => ApiError::user_not_found("User does not exist."),
+        AccessTokenError::Unavailable(cause) => ApiError::unavailable(cause.to_string()),
+    }
+}
+
+/// GlobalSignOut: ends all of the user's sign-ins.
+pub(crate) async fn global_sign_out(
+    deps: &Deps,
+    _ctx: &Context,
+    input: GlobalSignOutRequest,
+) -> Result<GlobalSignOutResponse, ApiError> {
+    let bearer = bearer(deps, input.access_token.as_ref()).await.map_err(|error| match error.code {
+        // GlobalSignOut never says that a user is gone (reference 01 §9).
+        cenote_wire::ErrorCode::UserNotFound => ApiError::not_authorized("Access Token has been revoked"),
+        _ => error,
+    })?;
+    sign_out(deps, &bearer.user, deps.now()).await?;
+    Ok(GlobalSignOutResponse::default())
+}
+
+/// Ends all sign-ins of a user, with and without `origin_jti` in their tokens.
+async fn sign_out(deps: &Deps, user: &User, now: Timestamp) -> Result<(), Refusal> {
+    let stored = user.stored();
+    let batch = family_records::delete_of_user(&stored.pool_id, &stored.sub)
+        .extend(invalidate_tokens(&stored.pool_id, &stored.sub, signed_out_at(now)));
+    commit(deps, batch).await.map(drop)
+}
+
+/// RevokeToken: ends the sign-in of a refresh token. As RFC 7009 §2.2 has it, a token that means nothing (any more) is a
+/// success.
+pub(crate) async fn revoke_token(
+    deps: &Deps,
+    _ctx: &Context,
+    input: RevokeTokenRequest,
+) -> Result<RevokeTokenResponse, ApiError> {
+    let (_, client) = caller::client(deps, input.client_id.as_ref()).await?;
+    let secret = input.client_secret.map(Sensitive::into_secret);
+    if !caller::secret_matches(&client, secret.as_ref()) {
+        return Err(ApiError::unauthorized("Invalid client secret."));
+    }
+    if !client.token_revocation {
+        return Err(ApiError::unsupported_operation("Token revocation is not enabled for this client."));
+    }
+    let token = input.token.as_ref().map_or("", Sensitive::expose);
+    if token.split('.').count() == 3 {
+        return Err(ApiError::unsupported_token_type("Only refresh tokens can be revoked."));
+    }
+    match deps.refresh.open(token).await {
+        Ok(claims) if claims.client == client.id => {
+            commit(deps, family_records::delete(&claims.origin_jti)).await?;
+        }
+        Ok(_) | Err(RefreshError::Invalid | RefreshError::Expired) => {}
+        Err(error) => return Err(refresh_error(&error)),
+    }
+    Ok(RevokeTokenResponse::default())
+}
