@@ -18,6 +18,11 @@ impl<T: Shape> Shape for Vec<T> {
         items.into_iter().filter(|item| !item.is_null()).map(T::from_json).collect()
     }
 
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        (0..draw.length()).map(|_| T::sample(draw)).collect()
+    }
+
     fn to_json(&self) -> Value {
         Value::Array(self.iter().map(T::to_json).collect())
     }
@@ -76,6 +81,11 @@ impl<T: Shape> Shape for BTreeMap<String, T> {
         };
         let entries = entries.into_iter().filter(|(_, value)| !value.is_null());
         entries.map(|(key, value)| Ok((key, T::from_json(value)?))).collect()
+    }
+
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        (0..draw.length()).map(|_| (draw.text("key"), T::sample(draw))).collect()
     }
 
     fn to_json(&self) -> Value {

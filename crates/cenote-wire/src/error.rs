@@ -85,3 +85,39 @@ impl fmt::Display for ApiError {
 }
 
 impl std::error::Error for ApiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_those_of_the_wire_and_not_of_the_model() {
+        let other: Vec<_> = ErrorCode::ALL.iter().filter(|code| code.status() != 400).copied().collect();
+        use ErrorCode::{InternalError, InternalServer, RequestEntityTooLarge, ServiceUnavailable};
+        assert_eq!(other, [InternalError, InternalServer, RequestEntityTooLarge, ServiceUnavailable]);
+        assert_eq!(RequestEntityTooLarge.status(), 413);
+        assert_eq!(ServiceUnavailable.status(), 503);
+    }
+
+    #[test]
+    fn names_are_unique_and_come_back() {
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_wire_name(code.wire_name()), Some(*code));
+            assert!(code.wire_name().ends_with("Exception"));
+            // A fault of Cenote is a 5xx, one of the caller never is.
+            assert_eq!(code.fault() == Fault::Cenote, code.status() == 500);
+            assert!(code.fault() != Fault::Caller || code.status() < 500);
+        }
+        assert_eq!(ErrorCode::from_wire_name("Exception"), None);
+    }
+
+    #[test]
+    fn the_log_is_told_what_the_caller_is_not() {
+        let error = ApiError::internal("row 7 is corrupt");
+        assert_eq!(error.to_string(), "InternalErrorException: Something went wrong");
+        assert_eq!(error.detail.as_deref(), Some("row 7 is corrupt"));
+        assert_eq!(error.fault(), Fault::Cenote);
+        assert_eq!(ApiError::from(ErrorCode::ExpiredCode).to_string(), "ExpiredCodeException");
+        assert_eq!(ApiError::not_authorized("no").code, ErrorCode::NotAuthorized);
+    }
+}

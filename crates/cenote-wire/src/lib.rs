@@ -14,6 +14,8 @@ pub mod json;
 mod macros;
 pub mod mismatch;
 pub mod rule;
+#[cfg(test)]
+mod sample;
 mod scalar;
 pub mod sensitive;
 pub mod shape;
@@ -26,7 +28,7 @@ pub use cenote_base::Timestamp;
 pub use error::{ApiError, ErrorCode};
 pub use generated::{identity, idp};
 pub use sensitive::Sensitive;
-pub use shape::{Empty, Shape, Structure, Validate};
+pub use shape::{Empty, Shape, Structure, Validate, required};
 pub use target::Target;
 pub use values::{Blob, Document};
 pub use violations::{Path, Violations};

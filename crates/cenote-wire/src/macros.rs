@@ -115,6 +115,11 @@ macro_rules! enumerations {
                 }
             }
 
+            #[cfg(test)]
+            fn sample(draw: &mut $crate::sample::Draw) -> Self {
+                Self::from(draw.one_of(Self::WORDS))
+            }
+
             fn to_json(&self) -> serde_json::Value {
                 serde_json::Value::from(self.as_str())
             }

@@ -51,6 +51,11 @@ impl Shape for String {
         }
     }
 
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        draw.text("shown")
+    }
+
     fn to_json(&self) -> Value {
         Value::String(self.clone())
     }
@@ -75,6 +80,11 @@ impl Shape for String {
 impl Shape for Sensitive {
     fn from_json(value: Value) -> Result<Self, Mismatch> {
         String::from_json(value).map(Self::new)
+    }
+
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        Self::new(draw.text("hidden"))
     }
 
     fn to_json(&self) -> Value {
@@ -103,6 +113,11 @@ impl Shape for Sensitive {
 impl Shape for bool {
     fn from_json(value: Value) -> Result<Self, Mismatch> {
         value.as_bool().ok_or_else(|| Mismatch::scalar(&value, "Boolean"))
+    }
+
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        draw.below(2) == 1
     }
 
     fn to_json(&self) -> Value {
@@ -150,6 +165,11 @@ macro_rules! whole_number {
                     .ok_or_else(|| Mismatch::scalar(&value, $java))
             }
 
+            #[cfg(test)]
+            fn sample(draw: &mut crate::sample::Draw) -> Self {
+                Self::try_from(draw.below(1000)).unwrap()
+            }
+
             fn to_json(&self) -> Value {
                 Value::from(*self)
             }
@@ -184,6 +204,11 @@ impl Shape for Timestamp {
         Ok(Self::from_millis((seconds * 1000.0).round() as i64))
     }
 
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        Self::from_millis(i64::from(draw.below(u32::MAX)) * 1000 + i64::from(draw.below(1000)))
+    }
+
     fn to_json(&self) -> Value {
         Number::from_f64(self.secs_f64()).map_or(Value::Null, Value::Number)
     }
@@ -205,6 +230,11 @@ impl Shape for Blob {
     fn from_json(value: Value) -> Result<Self, Mismatch> {
         let bytes = value.as_str().and_then(|text| STANDARD.decode(text).ok());
         bytes.map(Self).ok_or_else(|| Mismatch::scalar(&value, "Blob"))
+    }
+
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        Self((0..draw.below(4)).map(|byte| byte as u8).collect())
     }
 
     fn to_json(&self) -> Value {
@@ -229,6 +259,11 @@ impl Shape for Blob {
 impl Shape for Document {
     fn from_json(value: Value) -> Result<Self, Mismatch> {
         Ok(Self(value))
+    }
+
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        Self(serde_json::json!({ draw.text("shown"): [1, null, true] }))
     }
 
     fn to_json(&self) -> Value {

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::error::ApiError;
 use crate::mismatch::Mismatch;
 use crate::rule::Rule;
 use crate::violations::{Breach, Path, Violations};
@@ -16,6 +17,12 @@ use crate::violations::{Breach, Path, Violations};
 pub trait Shape: fmt::Debug {
     /// Reads it. `value` is never null: null means absent, which the caller deals with.
     fn from_json(value: Value) -> Result<Self, Mismatch>
+    where
+        Self: Sized;
+
+    /// A value to test with.
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self
     where
         Self: Sized;
 
@@ -102,6 +109,9 @@ pub trait Slot {
     fn read(&mut self, value: Value) -> Result<(), Mismatch>;
     /// What is there.
     fn get(&self) -> Option<&dyn Shape>;
+    /// Fills the place with a value to test with, or leaves it empty.
+    #[cfg(test)]
+    fn fill(&mut self, draw: &mut crate::sample::Draw);
 }
 
 impl<T: Shape> Slot for Option<T> {
@@ -112,6 +122,11 @@ impl<T: Shape> Slot for Option<T> {
 
     fn get(&self) -> Option<&dyn Shape> {
         self.as_ref().map(|value| value as &dyn Shape)
+    }
+
+    #[cfg(test)]
+    fn fill(&mut self, draw: &mut crate::sample::Draw) {
+        *self = draw.is_present().then(|| T::sample(draw));
     }
 }
 
@@ -144,6 +159,17 @@ impl<T: Structure> Shape for T {
             }
         }
         Ok(structure)
+    }
+
+    #[cfg(test)]
+    fn sample(draw: &mut crate::sample::Draw) -> Self {
+        let mut structure = Self::default();
+        let mut names = Vec::new();
+        structure.members(&mut |member, _| names.push(member.wire));
+        for name in names {
+            structure.slot(name).unwrap().fill(draw);
+        }
+        structure
     }
 
     fn to_json(&self) -> Value {
@@ -199,6 +225,15 @@ impl<T: Structure> Shape for T {
             }
         });
     }
+}
+
+/// A member that the validation of the input has found to be there.
+///
+/// # Errors
+///
+/// Cenote's own fault when it is not: only a decoded input may be read by this.
+pub fn required<T>(member: Option<T>, name: &str) -> Result<T, ApiError> {
+    member.ok_or_else(|| ApiError::internal(format!("the validated input lacks {name}")))
 }
 
 /// Prints the members that are there; nothing sensitive.

@@ -189,10 +189,11 @@ impl Service {
             return Err(self.refuse(format!("{input} is no structure")));
         };
         let token = members.iter().find(|member| member.wire == "AccessToken");
+        let has = |name: &str| members.iter().any(|member| member.wire == name);
         Ok(match (authtype, token) {
             (None, _) => "Signed",
-            (Some("none"), Some(token)) if token.required => "AccessToken",
-            (Some("none"), Some(_)) => "AccessTokenOrSession",
+            (Some("none"), Some(token)) if !token.required && has("Session") => "AccessTokenOrSession",
+            (Some("none"), Some(_)) => "AccessToken",
             (Some("none"), None) => "Public",
             (Some(other), _) => return Err(self.refuse(format!("{operation}: the authtype {other}"))),
         }

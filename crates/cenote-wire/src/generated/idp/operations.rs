@@ -296,7 +296,7 @@ crate::macros::operations! {
     DescribeUserPoolDomain(DescribeUserPoolDomainRequest) -> DescribeUserPoolDomainResponse, Signed, [
         NotAuthorized, InvalidParameter, ResourceNotFound, OperationNotEnabled, InternalError,
     ];
-    ForgetDevice(ForgetDeviceRequest) -> Empty, AccessTokenOrSession, [
+    ForgetDevice(ForgetDeviceRequest) -> Empty, AccessToken, [
         ResourceNotFound, InvalidParameter, NotAuthorized, TooManyRequests, InvalidUserPoolConfiguration,
         PasswordResetRequired, UserNotFound, UserNotConfirmed, OperationNotEnabled, InternalError, Forbidden,
     ];
@@ -317,7 +317,7 @@ crate::macros::operations! {
         InvalidParameter, ResourceNotFound, NotAuthorized, TooManyRequests, UserNotFound, UnexpectedLambda,
         UserLambdaValidation, InvalidLambdaResponse, InternalError, OperationNotEnabled, Forbidden,
     ];
-    GetDevice(GetDeviceRequest) -> GetDeviceResponse, AccessTokenOrSession, [
+    GetDevice(GetDeviceRequest) -> GetDeviceResponse, AccessToken, [
         ResourceNotFound, InvalidParameter, InvalidUserPoolConfiguration, NotAuthorized, TooManyRequests,
         PasswordResetRequired, UserNotFound, UserNotConfirmed, OperationNotEnabled, InternalError, Forbidden,
     ];
