@@ -1,5 +1,5 @@
-//! The file that holds the root key, in the AWS shared-credentials format, so that the AWS CLI and every SDK can use it as
-//! it is (`AWS_SHARED_CREDENTIALS_FILE`).
+//! The file that holds the root key, in the AWS shared-credentials format, so that the AWS CLI and every SDK can use
+//! it as it is (`AWS_SHARED_CREDENTIALS_FILE`).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -83,8 +83,8 @@ pub fn load(path: &Path) -> Result<Option<AccessKey>, CredentialsError> {
     parse(path, text.expose()).map(Some)
 }
 
-/// Writes the root key, readable by the owner alone, whole or not at all: after a crash at any moment there is the old file,
-/// the new one or none.
+/// Writes the root key, readable by the owner alone, whole or not at all: after a crash at any moment there is the
+/// old file, the new one or none.
 pub fn store(path: &Path, key: &AccessKey) -> Result<(), CredentialsError> {
     let text = Secret::new(format!("[default]\n{ID} = {}\n{SECRET} = {}\n", key.id(), key.secret().expose()));
     write_whole(path, text.expose().as_bytes())

@@ -1,7 +1,7 @@
 //! Where the secret of an access key, and whom it stands for, comes from.
 //!
-//! A [`KeySource`] is asked at each signed request. Sources stand in a chain ([`KeySources`]): root first, then the keys in
-//! the store, then temporary credentials, each of which knows only its own.
+//! A [`KeySource`] is asked at each signed request. Sources stand in a chain ([`KeySources`]): root first, then the
+//! keys in the store, then temporary credentials, each of which knows only its own.
 
 use std::fmt;
 use std::future::Future;
@@ -73,13 +73,14 @@ pub type Finding<'a> = Pin<Box<dyn Future<Output = Result<Option<FoundKey>, KeyS
 
 /// A place that knows access keys.
 pub trait KeySource: fmt::Debug + Send + Sync + 'static {
-    /// The key of this id. `None` when the source does not know it, and also when the session token is not the key's own: a
-    /// temporary key without its token, or a long-term key with any, is no key at all. An expired key is found.
+    /// The key of this id. `None` when the source does not know it, and also when the session token is not the key's
+    /// own: a temporary key without its token, or a long-term key with any, is no key at all. An expired key is
+    /// found.
     fn find<'a>(&'a self, access_key_id: &'a str, session_token: Option<&'a str>) -> Finding<'a>;
 }
 
-/// Sources in the order in which they are asked. The first that knows the key answers; one that fails ends the search, for
-/// nobody can tell whether it would have known.
+/// Sources in the order in which they are asked. The first that knows the key answers; one that fails ends the
+/// search, for nobody can tell whether it would have known.
 #[derive(Clone, Debug, Default)]
 pub struct KeySources(Vec<Arc<dyn KeySource>>);
 

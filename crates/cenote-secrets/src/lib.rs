@@ -1,4 +1,5 @@
-//! The secrets that people and apps prove themselves with: password policy, password hashing, SECRET_HASH, one-time codes.
+//! The secrets that people and apps prove themselves with: password policy, password hashing, SECRET_HASH, one-time
+//! codes.
 //!
 //! Owns: the rules of these secrets and the threads that hash passwords.
 //! May touch: cenote-base, aws-lc-rs, Argon2.

@@ -7,8 +7,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::SignedRequest;
 use super::query::{self, Pair};
 
-/// What goes into the canonical request beside the headers; computed once, for the signature may be tried with more than
-/// one host.
+/// What goes into the canonical request beside the headers; computed once, for the signature may be tried with more
+/// than one host.
 pub(super) struct Canonical<'a> {
     request: SignedRequest<'a>,
     path: String,
@@ -78,7 +78,8 @@ pub(super) fn push_trimmed(text: &mut String, value: &str) {
     }
 }
 
-/// The path without `.`, `..` and empty segments, encoded once more: services other than S3 sign the encoded path encoded.
+/// The path without `.`, `..` and empty segments, encoded once more: services other than S3 sign the encoded path
+/// encoded.
 fn path(received: &str) -> String {
     let mut segments: Vec<&str> = Vec::new();
     for segment in received.split('/') {
@@ -139,8 +140,9 @@ mod tests {
         assert_eq!(
             canonical.text(None),
             format!(
-                "GET\n/\na=1&b=2\nabsent:\nhost:example.amazonaws.com\nmy-header1:a b c,d\nx-amz-date:20150830T123600Z\n\
-                 \nabsent;host;my-header1;x-amz-date\n{empty}"
+                "GET\n/\na=1&b=2\n\
+                 absent:\nhost:example.amazonaws.com\nmy-header1:a b c,d\nx-amz-date:20150830T123600Z\n\n\
+                 absent;host;my-header1;x-amz-date\n{empty}"
             )
         );
         assert!(canonical.text(Some("elsewhere:1")).contains("\nhost:elsewhere:1\n"));

@@ -58,7 +58,8 @@ impl SigningKey {
         Self { secret: secret.clone(), key }
     }
 
-    /// Whether the key was derived from this secret: a key that is replaced under the same id must not live on in a cache.
+    /// Whether the key was derived from this secret: a key that is replaced under the same id must not live on in a
+    /// cache.
     pub(super) fn is_of(&self, secret: &Secret) -> bool {
         verify_slices_are_equal(self.secret.expose().as_bytes(), secret.expose().as_bytes()).is_ok()
     }

@@ -1,7 +1,8 @@
 //! AWS Signature Version 4: verification of signed requests, in the header and in the query string, and signing.
 //!
-//! The order of the checks and their texts are those of AWS's front ends (reference 13 §8). Stricter than AWS: `host`, the
-//! date, `x-amz-target` and `x-amz-security-token` must be signed wherever they are present, and the body always is.
+//! The order of the checks and their texts are those of AWS's front ends (reference 13 §8). Stricter than AWS:
+//! `host`, the date, `x-amz-target` and `x-amz-security-token` must be signed wherever they are present, and the body
+//! always is.
 
 mod canonical;
 mod derive;
@@ -87,3 +88,6 @@ impl Service {
     /// The security token service.
     pub const STS: Self = Self { signing_name: "sts", window_minutes: 15 };
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,7 +231,8 @@ impl fmt::Display for Refusal {
             }
             Self::BadScopeShape(got) => write!(
                 f,
-                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{got}'"
+                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, \
+                 got '{got}'"
             ),
             Self::BadScope(faults) => faults.fmt(f),
             Self::UnknownKey => f.write_str("The security token included in the request is invalid."),

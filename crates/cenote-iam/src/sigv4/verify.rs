@@ -20,8 +20,8 @@ use crate::{FoundKey, KeySource, KeySourceError, Principal};
 pub struct VerifierConfig {
     /// The one region that a signature may be for; any when there is none.
     pub strict_region: Option<Region>,
-    /// Hosts (`name` or `name:port`) for which a signature also counts when the request came with another `Host`: the public
-    /// names of the installation, for the proxies that rewrite that header.
+    /// Hosts (`name` or `name:port`) for which a signature also counts when the request came with another `Host`: the
+    /// public names of the installation, for the proxies that rewrite that header.
     pub public_hosts: Vec<String>,
     /// How many derived keys are kept.
     pub cached_keys: usize,

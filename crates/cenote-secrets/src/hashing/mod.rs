@@ -1,7 +1,7 @@
 //! Password hashing: Argon2id on threads of its own, behind a bounded queue that is fair between pools.
 //!
-//! A hash is about 13 ms of a core and 19 MiB, so it never runs on the threads that answer requests, and no more of them
-//! run at once than there are threads. Past the queue's bounds the answer is [`HashError::Busy`], at once.
+//! A hash is 13 to 20 ms of a core and 19 MiB, so it never runs on the threads that answer requests, and no more of
+//! them run at once than there are threads. Past the queue's bounds the answer is [`HashError::Busy`], at once.
 
 mod phc;
 mod queue;
@@ -32,8 +32,8 @@ pub struct HashingConfig {
 }
 
 impl HashingConfig {
-    /// The bounds for this number of threads: at 13 ms a hash, a pool that fills its own queue waits 1.7 s, and everyone
-    /// together 6.7 s.
+    /// The bounds for this number of threads: at 13 to 20 ms a hash, a pool that fills its own queue waits about 2 s,
+    /// and everyone together at most 10 s.
     pub fn for_threads(threads: usize) -> Self {
         let threads = threads.max(1);
         Self {

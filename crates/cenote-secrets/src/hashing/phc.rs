@@ -1,6 +1,6 @@
 //! Argon2id's parameters and the text in which a hash is stored with them: the PHC string format,
-//! `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>` with unpadded Base64. The text itself says how it was made, so raising
-//! the parameters needs no migration.
+//! `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>` with unpadded Base64. The text itself says how it was made, so
+//! raising the parameters needs no migration.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;

@@ -117,8 +117,8 @@ impl<T: Task> State<T> {
         }
     }
 
-    /// The next wanted task of the lane whose turn it is; the lane then goes to the end. An abandoned task costs its lane
-    /// no turn.
+    /// The next wanted task of the lane whose turn it is; the lane then goes to the end. An abandoned task costs its
+    /// lane no turn.
     fn pop(&mut self) -> Option<T> {
         while let Some(lane) = self.turns.pop_front() {
             let Some(tasks) = self.lanes.get_mut(&lane) else { continue };
@@ -256,7 +256,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_wanted_task_comes_out_once_within_the_bounds(
-            tasks in prop::collection::vec((0usize..5, any::<bool>()), 0..60), per_lane in 0usize..8, total in 0usize..20,
+            tasks in prop::collection::vec((0usize..5, any::<bool>()), 0..60),
+            per_lane in 0usize..8,
+            total in 0usize..20,
         ) {
             let queue = FairQueue::new(per_lane, total);
             let mut taken = BTreeSet::new();
