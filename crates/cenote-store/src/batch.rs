@@ -26,6 +26,15 @@ impl Expect {
     }
 }
 
+/// Where a batch waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Somebody waits for the answer: goes first.
+    Interactive,
+    /// Sweeps, imports, jobs: one batch of each group at least, more while nothing interactive waits.
+    Background,
+}
+
 /// One statement of a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Statement {

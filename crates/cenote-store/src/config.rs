@@ -38,6 +38,9 @@ pub struct StoreConfig {
     pub statement_timeout: Duration,
     /// SQLite: how many batches may wait in each lane. Default 4,096.
     pub queue: usize,
+    /// SQLite: how many pages the database may have (`max_page_count`): a full disk for tests.
+    #[doc(hidden)]
+    pub page_limit: Option<u32>,
 }
 
 impl StoreConfig {
@@ -59,6 +62,7 @@ impl StoreConfig {
             wait_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             queue: 4096,
+            page_limit: None,
         }
     }
 }

@@ -98,3 +98,24 @@ impl StoreError {
         }
     }
 }
+
+/// The error of what reads and writes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreFailure {
+    /// A read failed.
+    #[error(transparent)]
+    Read(#[from] StoreError),
+    /// A write failed.
+    #[error(transparent)]
+    Write(#[from] BatchError),
+}
+
+impl StoreFailure {
+    /// Whose fault it is.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Read(error) => error.fault(),
+            Self::Write(error) => error.fault(),
+        }
+    }
+}

@@ -7,21 +7,29 @@
 //! May touch: the database's files or server, nothing else.
 //! Must never know: HTTP, AWS shapes, the rules of user pools, what a sealed value contains.
 
+pub mod audit;
 mod batch;
+pub mod changes;
 mod config;
 mod error;
+pub mod instance;
+pub mod jobs;
 mod migrations;
 mod open_error;
+mod postgres;
 pub mod records;
 mod row;
 mod sql;
 mod sqlite;
 mod store;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 mod value;
 
 pub use batch::{Batch, CONSTRAINT};
 pub use config::{Location, StoreConfig};
-pub use error::{BatchError, StoreError};
+pub use error::{BatchError, StoreError, StoreFailure};
 pub use migrations::{MIGRATIONS, Migration};
 pub use open_error::OpenError;
 pub use row::Row;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use cenote_base::{Clock, Random};
 
+use crate::batch::Lane;
 use crate::migrations::{MIGRATIONS, Migration};
-use crate::sqlite::{Lane, Sqlite};
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
 use crate::{Batch, BatchError, Location, OpenError, Row, StoreConfig, StoreError, Value};
 
 /// The database. Cheap to clone; all clones are one store.
@@ -15,6 +17,7 @@ pub struct Store(Arc<Engine>);
 #[derive(Debug)]
 enum Engine {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl Store {
@@ -22,11 +25,7 @@ impl Store {
     ///
     /// # Errors
     /// [`OpenError`], whose text is the one line for the operator.
-    pub async fn open(
-        config: &StoreConfig,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-    ) -> Result<Self, OpenError> {
+    pub async fn open(config: &StoreConfig, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, OpenError> {
         Self::open_with(config, MIGRATIONS, clock, random).await
     }
 
@@ -41,7 +40,6 @@ impl Store {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, OpenError> {
-        let _ = random;
         let engine = match &config.location {
             Location::Sqlite { path } => {
                 let (path, config, migrations) = (path.clone(), config.clone(), migrations.to_vec());
@@ -51,7 +49,9 @@ impl Store {
                     Err(error) => return Err(OpenError::Unsuitable(error.to_string())),
                 }
             }
-            Location::Postgres { .. } => return Err(OpenError::Unsuitable("not built yet".to_owned())),
+            Location::Postgres { url } => {
+                Engine::Postgres(Postgres::open(url.expose(), config, migrations, clock.now(), random).await?)
+            }
         };
         Ok(Self(Arc::new(engine)))
     }
@@ -63,6 +63,7 @@ impl Store {
     pub async fn read(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.read(sql, &params).await,
+            Engine::Postgres(postgres) => postgres.read(sql, &params).await,
         }
     }
 
@@ -103,6 +104,7 @@ impl Store {
         }
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.apply(batch, lane).await,
+            Engine::Postgres(postgres) => postgres.apply(batch, lane).await,
         }
     }
 
@@ -111,6 +113,7 @@ impl Store {
     pub async fn close(&self) {
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close(),
         }
     }
 }

@@ -13,13 +13,12 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
 
+use crate::batch::Lane;
 use crate::sql::Memo;
 use crate::{Batch, BatchError, Migration, OpenError, Row, StoreConfig, StoreError, Value};
 use queue::{Job, Queue};
 use readers::Readers;
 use writer::Writer;
-
-pub(crate) use queue::Lane;
 
 /// An open SQLite database.
 #[derive(Debug)]
@@ -39,6 +38,9 @@ impl Sqlite {
         now: cenote_base::Timestamp,
     ) -> Result<Self, OpenError> {
         let opened = open::open(path, migrations, now)?;
+        if let Some(pages) = config.page_limit {
+            open::limit_pages(&opened, pages)?;
+        }
         let memo = Arc::new(Memo::default());
         let queue = Arc::new(Queue::new(config.queue));
         let writer = Writer::new(opened.connection, Arc::clone(&queue), Arc::clone(&memo), opened.lock);

@@ -43,6 +43,13 @@ pub(super) fn open(path: &Path, known: &[Migration], now: Timestamp) -> Result<O
     Ok(Opened { path, connection, lock })
 }
 
+/// Bounds the size of the database.
+pub(super) fn limit_pages(opened: &Opened, pages: u32) -> Result<(), OpenError> {
+    // Answers with the limit that holds now.
+    let set = opened.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+    set.map_err(|error| open_error(&opened.path, &error))
+}
+
 /// A connection that reads only.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
@@ -112,7 +119,11 @@ fn settle(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
     let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(failed)?;
     if synchronous != 2 {
-        return Err(OpenError::NotDurable { setting: "synchronous", found: synchronous.to_string(), wanted: "2 (full)" });
+        return Err(OpenError::NotDurable {
+            setting: "synchronous",
+            found: synchronous.to_string(),
+            wanted: "2 (full)",
+        });
     }
     // 16 MB between checkpoints; a log that grew during a long read shrinks again to 64 MB.
     connection.pragma_update(None, "wal_autocheckpoint", 4_000).map_err(failed)?;
@@ -125,9 +136,8 @@ fn migrate(path: &Path, connection: &mut Connection, known: &[Migration], now: T
     connection.execute_batch(&sqlite_ddl(migrations::TABLE)).map_err(failed)?;
     let applied = {
         let mut statement = connection.prepare(migrations::READ).map_err(failed)?;
-        let rows = statement.query_map([], |row| {
-            Ok(Applied { number: row.get(0)?, checksum: row.get(1)?, min_program: row.get(2)? })
-        });
+        let rows = statement
+            .query_map([], |row| Ok(Applied { number: row.get(0)?, checksum: row.get(1)?, min_program: row.get(2)? }));
         rows.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>).map_err(failed)?
     };
     let steps = migrations::pending(known, &applied)?;

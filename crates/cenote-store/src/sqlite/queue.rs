@@ -6,16 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::batch::Lane;
 use crate::{Batch, BatchError, Row};
-
-/// Where a batch waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// Somebody waits for the answer: goes first.
-    Interactive,
-    /// Sweeps, imports, jobs: one batch of each group at least, more while nothing interactive waits.
-    Background,
-}
 
 /// The answer to a batch.
 pub(super) type Answer = Result<Vec<Vec<Row>>, BatchError>;
