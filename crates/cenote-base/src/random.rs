@@ -20,10 +20,10 @@ pub struct SystemRandom;
 impl Random for SystemRandom {
     /// Ends the process when the operating system gives no randomness: nothing safe can be done without it.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the operating system's random source")]
+    #[expect(clippy::panic, reason = "a weak key would be worse than a stopped server")]
     fn fill(&self, out: &mut [u8]) {
         if let Err(error) = getrandom::fill(out) {
-            // A weak key would be worse than a stopped server.
-            std::panic::panic_any(format!("the operating system gives no randomness: {error}"));
+            panic!("the operating system gives no randomness: {error}");
         }
     }
 }
