@@ -40,9 +40,11 @@ pub(super) fn meaning(error: &rusqlite::Error) -> Meaning {
     }
 }
 
-/// Whether the error came from the disk, so that it is open what a failed commit left behind.
-pub(super) fn is_io(error: &rusqlite::Error) -> bool {
-    matches!(error, rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code & 0xff == ffi::SQLITE_IOERR)
+/// Whether it is open what a commit that failed with this left behind: the log was written but perhaps not synced.
+/// A log that could not be *written* lacks the mark of the commit, so nothing of it counts.
+pub(super) fn leaves_commit_open(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(failure, _) = error else { return false };
+    failure.extended_code & 0xff == ffi::SQLITE_IOERR && failure.extended_code != ffi::SQLITE_IOERR_WRITE
 }
 
 /// The error of a read.

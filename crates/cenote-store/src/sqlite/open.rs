@@ -181,3 +181,51 @@ fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
         _ => OpenError::Sqlite { path, reason },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(directory: &tempfile::TempDir) -> Opened {
+        open(&directory.path().join("cenote.db"), migrations::MIGRATIONS, Timestamp::from_secs(1)).unwrap()
+    }
+
+    #[test]
+    fn the_linked_sqlite_does_not_lose_commits() {
+        assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+    }
+
+    #[test]
+    fn durability_settings_hold_on_the_connection_that_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = opened(&directory).connection;
+        let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(journal, "wal");
+        assert_eq!((number("synchronous"), number("foreign_keys")), (2, 1));
+        assert_eq!((number("busy_timeout"), number("application_id")), (5000, APPLICATION_ID));
+    }
+
+    #[test]
+    fn readers_cannot_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = opened(&directory);
+        let reader = reader(&writer.path).unwrap();
+        let error = reader.execute("delete from jobs", []).unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
+        let foreign_keys: i64 = reader.pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap();
+        assert_eq!(foreign_keys, 1);
+    }
+
+    #[test]
+    fn every_table_is_strict() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = opened(&directory);
+        let loose = "select count(*), sum(strict) from pragma_table_list where schema = 'main' and type = 'table' \
+                     and name not like 'sqlite%'";
+        let (tables, strict): (i64, i64) =
+            writer.connection.query_row(loose, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert!(tables > 4);
+        assert_eq!(tables, strict);
+    }
+}

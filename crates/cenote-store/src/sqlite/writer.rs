@@ -116,7 +116,7 @@ impl Worker {
         {
             tracing::error!(%error, "the database did not roll back");
         }
-        if errors::is_io(&error) {
+        if errors::leaves_commit_open(&error) {
             // The log may or may not hold the commit: only a restart would tell.
             return Err(BatchError::Unknown(error.to_string()));
         }
