@@ -331,3 +331,6 @@ impl fmt::Debug for Claims {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use aws_lc_rs::{constant_time, hmac};
 use cenote_base::{Clock, Fault, PoolId, Random, RandomExt, SecretBytes, Timestamp};
 use cenote_store::records::keys::{self, DataKeyRecord};
-use cenote_store::{Batch, BatchError, Store, StoreError, params};
+use cenote_store::{Batch, BatchError, Store, StoreError, instance};
 use quick_cache::sync::Cache;
 use zeroize::Zeroizing;
 
@@ -364,9 +364,7 @@ impl Keyring {
     /// Writes the check value and the server's keys, unless somebody is quicker; then gives what the database has.
     async fn initialise(&self) -> Result<Vec<u8>, KeyringError> {
         let check = self.0.master.check_value()?;
-        let batch = Batch::new()
-            .one("insert into instance (name, value) values ($1, $2)", params![CHECK_VALUE, &check], "Initialised")
-            .extend(self.new_scope(&Scope::Server)?);
+        let batch = instance::insert(CHECK_VALUE, check).extend(self.new_scope(&Scope::Server)?);
         match self.0.store.apply(batch).await {
             Ok(_) => tracing::info!("the database is initialised with this master key"),
             // Somebody was quicker, or the answer got lost: what is there now decides.
@@ -430,8 +428,7 @@ impl Keyring {
 }
 
 async fn read_check_value(store: &Store) -> Result<Option<Vec<u8>>, KeyringError> {
-    let row = store.read_one("select value from instance where name = $1", params![CHECK_VALUE]).await?;
-    Ok(row.map(|row| row.bytes(0).map(<[u8]>::to_vec)).transpose()?)
+    Ok(instance::get(store, CHECK_VALUE).await?)
 }
 
 fn no_scope(scope: &Scope) -> KeyringError {
