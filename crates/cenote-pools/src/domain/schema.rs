@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 pub use self::check::{AttributeError, AttributeErrorKind, Writer};
 pub use self::definition::{Attribute, AttributeDocument, Bounds, DataType, SchemaError};
+pub(crate) use self::definition::{is_standard, standard_documents};
 pub use self::integer::Integer;
 pub use self::value::{ValueProblem, is_email, is_phone_number};
 

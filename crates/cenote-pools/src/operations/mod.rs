@@ -5,6 +5,8 @@ pub(crate) mod attributes;
 pub(crate) mod audit;
 pub(crate) mod caller;
 pub(crate) mod clients;
+mod configuration;
+mod cursor;
 pub(crate) mod errors;
 pub(crate) mod pools;
 pub mod reap;
