@@ -150,7 +150,7 @@ async fn invite(
         let attribute = if *medium == Medium::Sms { AliasKind::PhoneNumber } else { AliasKind::Email };
         let Some(address) = user.attributes.get(attribute.as_str()) else { continue };
         supported::sending(pool)?;
-        let message = messages::compose(pool, MessageKind::AdminCreateUser, *medium, address, name, temporary);
+        let message = messages::compose(pool, MessageKind::AdminCreateUser, *medium, address, name, temporary)?;
         let prepared = deps.queue.prepare(&message).await?;
         sent.batch = sent.batch.extend(prepared.batch);
         sent.ids.push(prepared.id);

@@ -81,7 +81,7 @@ pub(crate) async fn prepare(
         expires_at: now + purpose.lifetime(),
     };
     let medium = if to == AliasKind::PhoneNumber { Medium::Sms } else { Medium::Email };
-    let message = messages::compose(pool, kind, medium, address, user.username(), &code);
+    let message = messages::compose(pool, kind, medium, address, user.username(), &code)?;
     let prepared = deps.queue.prepare(&message).await?;
     Ok(PreparedCode {
         batch: codes::replace(&pool.id, &user.stored().sub, purpose.as_str(), &record).extend(prepared.batch),

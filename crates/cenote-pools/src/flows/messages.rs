@@ -1,7 +1,9 @@
 //! The text of a message: the pool's own template, or Cognito's.
 
 use cenote_base::Secret;
-use cenote_messages::{Medium, MessageKind, OutgoingMessage, templates};
+use cenote_messages::{Mailbox, Medium, MessageKind, OutgoingMessage, templates};
+
+use super::Refusal;
 
 use crate::domain::pool::Pool;
 
@@ -13,10 +15,10 @@ pub(crate) fn compose(
     address: &str,
     name: &str,
     code: &Secret,
-) -> OutgoingMessage {
+) -> Result<OutgoingMessage, Refusal> {
     let (subject, body) = template(pool, kind, medium);
     let default = templates::default(kind, medium);
-    OutgoingMessage {
+    Ok(OutgoingMessage {
         pool: pool.id.clone(),
         kind,
         medium,
@@ -26,9 +28,16 @@ pub(crate) fn compose(
             Medium::Sms => None,
         },
         body: templates::render(medium, body.unwrap_or(default.body), code, name),
-        from: pool.email.from.clone(),
-        reply_to: pool.email.reply_to.clone(),
-    }
+        from: mailbox(pool.email.from.as_deref())?,
+        reply_to: mailbox(pool.email.reply_to.as_deref())?,
+    })
+}
+
+/// Addresses were checked when they were stored: one that cannot be read now is a fault.
+fn mailbox(setting: Option<&str>) -> Result<Option<Mailbox>, Refusal> {
+    setting
+        .map(|text| text.parse().map_err(|_| Refusal::Internal("a stored e-mail address cannot be read".to_owned())))
+        .transpose()
 }
 
 /// The pool's own subject and body for this kind of message.
