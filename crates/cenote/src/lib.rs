@@ -4,10 +4,16 @@
 //! May touch: the process (arguments, environment, signals, sockets, the data directory) and every room's public door.
 //! Must never know: how a pool, a token or a password works. HTTP types stop in [`http`].
 
+pub mod banner;
 pub mod cli;
 pub mod config;
+pub mod data_dir;
+pub mod first_start;
 pub mod http;
 pub mod in_flight;
+pub mod jobs;
 pub mod listener;
 pub mod log;
+pub mod operations;
+pub mod readiness;
 pub mod services;

@@ -9,7 +9,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cenote_base::{Region, Secret};
+use cenote_base::Region;
+use cenote_iam::AccessKey;
+use cenote_messages::{Mailbox, SmtpConfig};
+use cenote_secrets::hashing::HashingParams;
+use cenote_tokens::MasterKey;
 use ipnet::IpNet;
 
 pub use layers::{ConfigError, DEFAULT_FILE, FILE_VARIABLE, Layers, Origin};
@@ -36,9 +40,9 @@ pub struct Settings {
     /// The log.
     pub log: LogSettings,
     /// The master key, where it does not come from its file.
-    pub master_key: Option<Secret>,
+    pub master_key: Option<MasterKey>,
     /// The root access key, where it does not come from its file.
-    pub root: Option<RootKey>,
+    pub root: Option<AccessKey>,
     /// E-mail and SMS.
     pub messages: MessageSettings,
     /// The cost of a password hash.
@@ -60,22 +64,13 @@ pub struct LogSettings {
     pub level: tracing::Level,
 }
 
-/// A root access key from the environment or the file.
-#[derive(Clone, Debug)]
-pub struct RootKey {
-    /// `AKIA…`
-    pub access_key_id: String,
-    /// Its secret.
-    pub secret_access_key: Secret,
-}
-
 /// How messages leave.
 #[derive(Clone, Debug)]
 pub struct MessageSettings {
     /// The mail server.
-    pub smtp_url: Option<Secret>,
+    pub mail_server: Option<SmtpConfig>,
     /// The sender where the pool names none.
-    pub mail_from: String,
+    pub from: Mailbox,
     /// Whether messages without a transport are written to the outbox.
     pub outbox: bool,
 }
@@ -98,10 +93,19 @@ pub struct LimitSettings {
     pub max_body_bytes: usize,
     /// Connections served at a time.
     pub max_connections: usize,
-    /// Password checks per second and address; `None`: no limit.
-    pub address_rate: Option<u32>,
-    /// Password checks at once per address.
-    pub address_burst: u32,
+    /// Password checks from one address; `None`: no limit.
+    pub address_rate: Option<Rate>,
+    /// Password checks for one app client; `None`: no limit.
+    pub client_rate: Option<Rate>,
+}
+
+/// So many at once, then so many a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// In the long run; at least 1.
+    pub per_second: u32,
+    /// After a pause; at least 1.
+    pub burst: u32,
 }
 
 /// OWASP's least memory for Argon2id with two passes, in KiB.
@@ -126,21 +130,21 @@ impl Settings {
                 format: layers.value(&s::LOG_FORMAT, v::log_format)?,
                 level: layers.value(&s::LOG_LEVEL, v::log_level)?,
             },
-            master_key: layers.optional(&s::MASTER_KEY, v::secret)?,
+            master_key: layers.optional(&s::MASTER_KEY, v::master_key)?,
             root: root_key(layers)?,
             messages: messages(layers, &listen, &database)?,
             hashing: HashingSettings {
                 threads: layers.value(&s::HASHING_THREADS, v::threads)?,
-                // Argon2 itself needs 8 KiB; 4 GiB per password is a mistake.
-                memory_kib: layers.value(&s::HASHING_MEMORY_KIB, |text| v::number(text, 8, 4_194_304))?,
-                passes: layers.value(&s::HASHING_PASSES, |text| v::number(text, 1, 1_000))?,
+                // Argon2 itself needs 8 KiB for each lane.
+                memory_kib: layers
+                    .value(&s::HASHING_MEMORY_KIB, |text| v::number(text, 8, HashingParams::MAX_MEMORY_KIB))?,
+                passes: layers.value(&s::HASHING_PASSES, |text| v::number(text, 1, HashingParams::MAX_PASSES))?,
             },
             limits: LimitSettings {
                 max_body_bytes: layers.value(&s::MAX_BODY_BYTES, |text| v::number(text, 1_024, 67_108_864))?,
                 max_connections: layers.value(&s::MAX_CONNECTIONS, |text| v::number(text, 1, 1_000_000))?,
-                address_rate: Some(layers.value(&s::ADDRESS_RATE, |text| v::number(text, 0, 1_000_000))?)
-                    .filter(|rate| *rate > 0),
-                address_burst: layers.value(&s::ADDRESS_BURST, |text| v::number(text, 1, 1_000_000))?,
+                address_rate: rate(layers, &s::ADDRESS_RATE, &s::ADDRESS_BURST)?,
+                client_rate: rate(layers, &s::CLIENT_RATE, &s::CLIENT_BURST)?,
             },
             shutdown_grace: Duration::from_secs(
                 layers.value(&s::SHUTDOWN_GRACE_SECONDS, |text| v::number(text, 0, 3_600))?,
@@ -174,6 +178,9 @@ impl Settings {
         if self.listen.ip().is_unspecified() && self.trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
             warnings.push("trusted_proxies holds every address: any client can say which address it has".to_owned());
         }
+        if self.messages.mail_server.as_ref().is_some_and(SmtpConfig::sends_password_in_clear) {
+            warnings.push("smtp_url sends its password without TLS: use smtp+starttls:// or smtps://".to_owned());
+        }
         if let (Database::Postgres(url), Some((_, Origin::Flag(_)))) =
             (&self.database, layers.find(&settings::DATABASE))
             && mask_password(url.expose()) != url.expose()
@@ -187,12 +194,21 @@ impl Settings {
     }
 }
 
-fn root_key(layers: &Layers) -> Result<Option<RootKey>, ConfigError> {
+fn rate(layers: &Layers, rate: &Setting, burst: &Setting) -> Result<Option<Rate>, ConfigError> {
+    let per_second = layers.value(rate, |text| values::number(text, 0, 1_000_000))?;
+    let burst = layers.value(burst, |text| values::number(text, 1, 1_000_000))?;
+    Ok((per_second > 0).then_some(Rate { per_second, burst }))
+}
+
+fn root_key(layers: &Layers) -> Result<Option<AccessKey>, ConfigError> {
     let id = layers.optional(&settings::ROOT_ACCESS_KEY_ID, |text| Ok(text.to_owned()))?;
-    let secret = layers.optional(&settings::ROOT_SECRET_ACCESS_KEY, values::secret)?;
+    let secret = layers.optional(&settings::ROOT_SECRET_ACCESS_KEY, |text| Ok(text.into()))?;
     match (id, secret) {
         (None, None) => Ok(None),
-        (Some(access_key_id), Some(secret_access_key)) => Ok(Some(RootKey { access_key_id, secret_access_key })),
+        (Some(id), Some(secret)) => AccessKey::new(id, secret).map(Some).map_err(|error| {
+            let names = "CENOTE_ROOT_ACCESS_KEY_ID and CENOTE_ROOT_SECRET_ACCESS_KEY";
+            ConfigError::Conflict(format!("{names}: {error}"))
+        }),
         _ => Err(ConfigError::Conflict(
             "CENOTE_ROOT_ACCESS_KEY_ID and CENOTE_ROOT_SECRET_ACCESS_KEY are given together or not at all".to_owned(),
         )),
@@ -200,12 +216,12 @@ fn root_key(layers: &Layers) -> Result<Option<RootKey>, ConfigError> {
 }
 
 fn messages(layers: &Layers, listen: &SocketAddr, database: &Database) -> Result<MessageSettings, ConfigError> {
-    let smtp_url = layers.optional(&settings::SMTP_URL, values::smtp_url)?;
-    let mail_from = layers.value(&settings::MAIL_FROM, values::mailbox)?;
+    let mail_server = layers.optional(&settings::SMTP_URL, values::mail_server)?;
+    let from = layers.value(&settings::MAIL_FROM, values::mailbox)?;
     let outbox = match layers.value(&settings::OUTBOX, values::outbox)? {
         Outbox::On => true,
         Outbox::Off => false,
-        Outbox::Auto if smtp_url.is_some() => false,
+        Outbox::Auto if mail_server.is_some() => false,
         Outbox::Auto if listen.ip().is_loopback() && matches!(database, Database::Sqlite) => true,
         // Codes in a folder that nobody reads would look like a working server.
         Outbox::Auto => {
@@ -216,7 +232,7 @@ fn messages(layers: &Layers, listen: &SocketAddr, database: &Database) -> Result
             ));
         }
     };
-    Ok(MessageSettings { smtp_url, mail_from, outbox })
+    Ok(MessageSettings { mail_server, from, outbox })
 }
 
 #[cfg(test)]
@@ -275,6 +291,8 @@ mod tests {
             ("max_connections", "0"),
             ("address_rate", "-1"),
             ("address_burst", "0"),
+            ("client_rate", "x"),
+            ("client_burst", "0"),
             ("shutdown_grace_seconds", "soon"),
         ] {
             let error = parse(&[(key, text)], &[]).unwrap_err().to_string();
@@ -282,7 +300,12 @@ mod tests {
             assert!(error.starts_with(&flag) && error.len() > flag.len() + 10, "{error}");
         }
         let error = parse(&[], &[("CENOTE_SMTP_URL", "http://me:hunter2@mail")]).unwrap_err().to_string();
-        assert!(error.starts_with("CENOTE_SMTP_URL: a URL such as") && !error.contains("hunter2"), "{error}");
+        assert!(
+            error.starts_with("CENOTE_SMTP_URL: the mail server's URL must") && !error.contains("hunter2"),
+            "{error}"
+        );
+        let error = parse(&[], &[("CENOTE_MASTER_KEY", "hunter2")]).unwrap_err().to_string();
+        assert_eq!(error, "CENOTE_MASTER_KEY: the master key must be 32 bytes in base64 (44 characters)");
     }
 
     #[test]
@@ -304,12 +327,14 @@ mod tests {
     #[test]
     fn half_a_root_key_is_refused() {
         let id = ("CENOTE_ROOT_ACCESS_KEY_ID", "AKIAEXAMPLE");
-        let secret = ("CENOTE_ROOT_SECRET_ACCESS_KEY", "hunter2");
+        let secret = ("CENOTE_ROOT_SECRET_ACCESS_KEY", "hunter2hunter2hunter2");
         assert!(parse(&[], &[id]).is_err());
         assert!(parse(&[], &[secret]).is_err());
         let settings = parse(&[], &[id, secret]).unwrap();
-        assert_eq!(settings.root.as_ref().unwrap().access_key_id, "AKIAEXAMPLE");
+        assert_eq!(settings.root.as_ref().unwrap().id(), "AKIAEXAMPLE");
         assert!(!format!("{settings:?}").contains("hunter2"));
+        let error = parse(&[], &[id, ("CENOTE_ROOT_SECRET_ACCESS_KEY", "hunter2")]).unwrap_err().to_string();
+        assert!(error.contains("16 to 256") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -71,7 +71,7 @@ settings! {
     LOG_LEVEL = "log_level": Kind::Value("LEVEL"), Some("info"),
         "What is logged: error, warn, info, debug or trace";
     SMTP_URL = "smtp_url": Kind::Secret, None,
-        "The mail server: smtp://user:password@host:port (STARTTLS) or smtps://…";
+        "The mail server: smtp+starttls://user:password@host:587, smtps://… or, without TLS, smtp://host";
     MAIL_FROM = "mail_from": Kind::Value("MAILBOX"), Some("no-reply@localhost"),
         "The sender of e-mails where the pool names none";
     OUTBOX = "outbox": Kind::Value("auto|true|false"), Some("auto"),
@@ -90,10 +90,14 @@ settings! {
         "Operations that check a password, per second and client address, before TooManyRequestsException; 0: no limit";
     ADDRESS_BURST = "address_burst": Kind::Value("N"), Some("300"),
         "How many of them one address may send at once";
+    CLIENT_RATE = "client_rate": Kind::Value("N"), Some("0"),
+        "The same per second and app client, over all addresses; 0: no limit";
+    CLIENT_BURST = "client_burst": Kind::Value("N"), Some("300"),
+        "How many of them one app client may send at once";
     SHUTDOWN_GRACE_SECONDS = "shutdown_grace_seconds": Kind::Value("SECONDS"), Some("8"),
         "How long a stop waits for what is in flight";
     MASTER_KEY = "master_key": Kind::Secret, None,
-        "The master key instead of DIR/master.key";
+        "The master key (32 bytes in base64) instead of DIR/master.key";
     ROOT_ACCESS_KEY_ID = "root_access_key_id": Kind::Secret, None,
         "The root access key's id instead of DIR/credentials; never stored";
     ROOT_SECRET_ACCESS_KEY = "root_secret_access_key": Kind::Secret, None,

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use cenote_base::{Region, Secret};
+use cenote_messages::{Mailbox, SmtpConfig};
+use cenote_tokens::MasterKey;
 use ipnet::IpNet;
 
 /// Why a text is no value of a setting; it does not repeat the text, which may be a secret.
@@ -242,34 +244,18 @@ pub fn number<N: FromStr + PartialOrd + fmt::Display>(text: &str, least: N, most
 }
 
 /// A sender such as `no-reply@example.com` or `Example <no-reply@example.com>`.
-pub fn mailbox(text: &str) -> Result<String, Reason> {
-    let address = match text.rsplit_once('<') {
-        Some((_, rest)) => rest.strip_suffix('>').unwrap_or(""),
-        None => text,
-    };
-    let good = !text.chars().any(char::is_control)
-        && address.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !address.contains(char::is_whitespace)
-        });
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err("a mailbox is needed, such as Example <no-reply@example.com>".to_owned())
-    }
+pub fn mailbox(text: &str) -> Result<Mailbox, Reason> {
+    text.parse().map_err(|_| "a mailbox is needed, such as Example <no-reply@example.com>".to_owned())
 }
 
-/// A mail server's URL, kept secret because it may hold a password.
-pub fn smtp_url(text: &str) -> Result<Secret, Reason> {
-    let rest = text.strip_prefix("smtp://").or_else(|| text.strip_prefix("smtps://"));
-    match rest {
-        Some(rest) if !rest.rsplit_once('@').map_or(rest, |(_, host)| host).is_empty() => Ok(Secret::new(text)),
-        _ => Err("a URL such as smtp://user:password@host:587 or smtps://host is needed".to_owned()),
-    }
+/// A mail server's URL.
+pub fn mail_server(text: &str) -> Result<SmtpConfig, Reason> {
+    SmtpConfig::from_url(text).map_err(|error| error.to_string())
 }
 
-/// A secret of any form; whoever uses it judges it.
-pub fn secret(text: &str) -> Result<Secret, Reason> {
-    Ok(Secret::new(text))
+/// A master key in base64.
+pub fn master_key(text: &str) -> Result<MasterKey, Reason> {
+    MasterKey::from_base64(text).map_err(|error| error.to_string())
 }
 
 /// A URL without its password and its parameters, to be shown.
@@ -342,7 +328,7 @@ mod tests {
     #[test]
     fn mailboxes() {
         for good in ["a@b", "Cenote <no-reply@example.com>"] {
-            assert_eq!(mailbox(good).unwrap(), good);
+            assert_eq!(mailbox(good).unwrap().to_string(), good);
         }
         for bad in ["", "a", "a@", "@b", "a@b@c", "A <a@b", "a b@c", "a@b\r\nBcc: c@d"] {
             assert!(mailbox(bad).is_err(), "{bad}");
@@ -357,10 +343,6 @@ mod tests {
         assert_eq!(mask_password("postgres://me@db/x"), "postgres://me@db/x");
         assert_eq!(mask_password("postgres://db/x?password=hunter2"), "postgres://db/x");
         assert_eq!(mask_password("sqlite"), "sqlite");
-        assert!(smtp_url("smtp://me:pw@mail.example.com:587").is_ok());
-        for bad in ["smtp://", "smtp://me:pw@", "mail.example.com", "http://mail"] {
-            assert!(smtp_url(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]
@@ -385,7 +367,6 @@ mod tests {
             let _ = text.parse::<PublicUrl>();
             let _ = networks(&text);
             let _ = mailbox(&text);
-            let _ = smtp_url(&text);
             let _ = mask_password(&text);
             let _ = is_loopback_host(&text);
         }

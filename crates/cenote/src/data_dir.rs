@@ -1,0 +1,207 @@
+//! The data directory: the names in it, its permissions, and files that are written whole or not at all.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use cenote_base::Secret;
+
+/// What is wrong with the data directory or a file in it.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// There is something else where the directory should be.
+    #[error("the data directory {} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    /// The operating system's reason.
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io {
+        /// `create`, `read`, …
+        what: &'static str,
+        /// The directory or file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A secret that other users of the machine can read.
+    #[error("{} can be read by other users (its mode is {mode:o}): chmod 600 it", path.display())]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+/// The data directory. It exists.
+#[derive(Clone, Debug)]
+pub struct DataDir(PathBuf);
+
+/// Keeps other starts on the same directory waiting; ends when dropped, or with the process.
+#[derive(Debug)]
+pub struct StartLock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl DataDir {
+    /// Uses the directory, which is created for its owner alone if there is none.
+    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        // What is printed about it must still be right in another working directory.
+        let path = std::path::absolute(path).map_err(|error| failed("find", path, error))?;
+        match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                if found.permissions().mode() & 0o022 != 0 {
+                    tracing::warn!(data_dir = %path.display(), "other users can write into the data directory");
+                }
+            }
+            Ok(_) => return Err(DataDirError::NotADirectory(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let created = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+                created.map_err(|error| failed("create the data directory", &path, error))?;
+            }
+            Err(error) => return Err(failed("use the data directory", &path, error)),
+        }
+        Ok(Self(path))
+    }
+
+    /// The directory, absolute.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The SQLite database.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("cenote.db")
+    }
+
+    /// The master key, base64.
+    pub fn master_key(&self) -> PathBuf {
+        self.0.join("master.key")
+    }
+
+    /// The root credentials, in the AWS shared-credentials format.
+    pub fn credentials(&self) -> PathBuf {
+        self.0.join("credentials")
+    }
+
+    /// Messages that have no other way out.
+    pub fn outbox(&self) -> PathBuf {
+        self.0.join("outbox")
+    }
+
+    /// Waits until no other start works on this directory: nodes on PostgreSQL may share one.
+    pub fn lock(&self) -> Result<StartLock, DataDirError> {
+        let lock = File::open(&self.0).and_then(|directory| directory.lock().map(|()| directory));
+        lock.map(StartLock).map_err(|error| failed("lock the data directory", &self.0, error))
+    }
+}
+
+/// Reads a secret, which must be its owner's alone; `None` where there is no such file.
+pub fn read_secret(path: &Path) -> Result<Option<Secret>, DataDirError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", path, error)),
+    };
+    let mode = fs::metadata(path).map_err(|error| failed("read", path, error))?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(DataDirError::OpenToOthers { path: path.to_owned(), mode });
+    }
+    // Whatever is not text is no secret of ours; the reader of the secret says so.
+    Ok(Some(Secret::new(String::from_utf8_lossy(&bytes).into_owned())))
+}
+
+/// Writes a new secret for its owner alone. After a crash at any moment there is the whole file or none.
+pub fn write_secret(path: &Path, secret: &Secret) -> Result<(), DataDirError> {
+    write_whole(path, secret.expose().as_bytes()).map_err(|error| failed("write", path, error))
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let temporary = path.with_extension("new");
+    // A crash may have left one behind; create_new then follows no link that somebody else put there.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        // The first error is the one to report; a leftover is removed by the next attempt.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    File::open(directory)?.sync_all()
+}
+
+fn failed(what: &'static str, path: &Path, source: io::Error) -> DataDirError {
+    DataDirError::Io { what, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_directory_is_its_owners_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("deep/data");
+        let data_dir = DataDir::open(&path).unwrap();
+        assert_eq!((data_dir.path(), mode(&path)), (path.as_path(), 0o700));
+        DataDir::open(&path).unwrap();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_directory_is_named_and_left_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("data");
+        fs::write(&path, "mine").unwrap();
+        for path in [path.clone(), path.join("below")] {
+            let error = DataDir::open(&path).unwrap_err().to_string();
+            assert!(error.contains(path.to_str().unwrap()), "{error}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn secrets_are_written_whole_and_read_back() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("master.key");
+        assert!(read_secret(&path).unwrap().is_none());
+        fs::write(place.path().join("master.new"), "left by a crash").unwrap();
+        write_secret(&path, &"secret".into()).unwrap();
+        assert_eq!((read_secret(&path).unwrap().unwrap().expose(), mode(&path)), ("secret\n", 0o600));
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("master.key");
+        write_secret(&path, &"secret".into()).unwrap();
+        for wrong in [0o640, 0o604, 0o666] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(wrong)).unwrap();
+            let error = read_secret(&path).unwrap_err().to_string();
+            assert!(error.contains("chmod 600") && error.contains(path.to_str().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_start_at_a_time() {
+        let place = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(place.path()).unwrap();
+        let lock = data_dir.lock().unwrap();
+        let other = File::open(place.path()).unwrap();
+        assert!(other.try_lock().is_err());
+        drop(lock);
+        other.try_lock().unwrap();
+    }
+}

@@ -1,0 +1,209 @@
+//! The runner of background jobs: leases due jobs of the kinds that this program knows, runs a bounded number of them at
+//! a time, keeps their leases while they run, and records how they ended. Any node may run any job; a node that dies
+//! leaves its jobs to the others when their leases end.
+
+mod sweep;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cenote_base::{Clock, Random};
+use cenote_store::jobs::{self, LEASE_LOST, Lease, NewJob};
+use cenote_store::{Batch, BatchError, Store};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use sweep::Sweep;
+
+use crate::log::panic_text;
+
+/// How a run that went well ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The work is done; the job goes.
+    Done,
+    /// There is more to do later, from `progress` on.
+    Again {
+        /// Where the next run begins; none: from the start.
+        progress: Option<String>,
+        /// How long from now.
+        after: Duration,
+    },
+}
+
+/// Knows how to do one kind of job.
+pub trait Handler: Send + Sync + 'static {
+    /// Does the work, or a piece of it. The error is for the log and the job's row; the job is tried again later, from
+    /// the progress that was recorded last. A run may be cut off at any await: each of its batches must leave things in
+    /// order.
+    fn run<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Next, String>>;
+}
+
+/// How patiently jobs are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How often due jobs are looked for.
+    pub poll: Duration,
+    /// How long a lease holds without a sign of life.
+    pub lease: Duration,
+    /// Jobs at a time.
+    pub concurrency: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { poll: Duration::from_secs(1), lease: Duration::from_secs(60), concurrency: 4 }
+    }
+}
+
+/// Runs jobs.
+pub struct Runner {
+    shared: Arc<Shared>,
+    kinds: Vec<(&'static str, Arc<dyn Handler>)>,
+    pace: Pace,
+}
+
+struct Shared {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    node: String,
+}
+
+impl Runner {
+    /// A runner that knows no kind of job yet. `node` is its name in leases.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>, node: String, pace: Pace) -> Self {
+        Self { shared: Arc::new(Shared { store, clock, random, node }), kinds: Vec::new(), pace }
+    }
+
+    /// Teaches it a kind of job.
+    #[must_use]
+    pub fn with(mut self, kind: &'static str, handler: Arc<dyn Handler>) -> Self {
+        self.kinds.push((kind, handler));
+        self
+    }
+
+    /// Sees to it that there is one job of this kind, which its handler lets run again and again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ensure(&self, kind: &'static str) -> Result<(), BatchError> {
+        let now = self.shared.clock.now();
+        let job =
+            NewJob { id: kind.to_owned(), kind: kind.to_owned(), payload: Vec::new(), run_at: now, created_at: now };
+        self.shared.store.apply_background(jobs::enqueue_once(&job)).await.map(drop)
+    }
+
+    /// Runs jobs until `stop`; what runs then is cut off and comes back at once, here or elsewhere.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut running = JoinSet::new();
+        // Kinds take turns at being first, so that many jobs of one do not keep the others waiting.
+        let mut first = 0;
+        loop {
+            let more = self.start_due(&mut running, first, &stop).await;
+            first = (first + 1) % self.kinds.len().max(1);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                // A free place is of use at once only if jobs are known to wait for it.
+                Some(_) = running.join_next(), if more => {}
+                () = tokio::time::sleep(self.pace.poll) => {}
+            }
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Starts due jobs in the free places; whether more may be due.
+    async fn start_due(&self, running: &mut JoinSet<()>, first: usize, stop: &CancellationToken) -> bool {
+        while running.try_join_next().is_some() {}
+        let kinds = self.kinds.iter().cycle().skip(first).take(self.kinds.len());
+        for (kind, handler) in kinds {
+            while running.len() < self.pace.concurrency {
+                let Shared { store, clock, node, .. } = &*self.shared;
+                match jobs::lease(store, kind, node, clock.now(), self.pace.lease).await {
+                    Ok(Some(lease)) => {
+                        let run = Run { shared: Arc::clone(&self.shared), kind, lease, lasting: self.pace.lease };
+                        running.spawn(run.whole(Arc::clone(handler), stop.clone()));
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::warn!(kind, %error, "due jobs cannot be read");
+                        return false;
+                    }
+                }
+            }
+        }
+        running.len() >= self.pace.concurrency
+    }
+}
+
+/// One run of one job.
+struct Run {
+    shared: Arc<Shared>,
+    kind: &'static str,
+    lease: Lease,
+    lasting: Duration,
+}
+
+/// How a run ended, its own fault or not.
+enum End {
+    Well(Next),
+    Failed(String),
+    LeaseLost,
+    Stopped,
+}
+
+impl Run {
+    async fn whole(self, handler: Arc<dyn Handler>, stop: CancellationToken) {
+        let end = tokio::select! {
+            biased;
+            result = AssertUnwindSafe(handler.run(&self.lease)).catch_unwind() => match result {
+                Ok(Ok(next)) => End::Well(next),
+                Ok(Err(reason)) => End::Failed(reason),
+                Err(panic) => End::Failed(format!("panic: {}", panic_text(&*panic))),
+            },
+            () = self.keep_lease() => End::LeaseLost,
+            () = stop.cancelled() => End::Stopped,
+        };
+        let now = self.shared.clock.now();
+        let (job, kind, attempts) = (&self.lease.id, self.kind, self.lease.attempts);
+        let record = match end {
+            End::Well(Next::Done) => self.lease.complete(),
+            End::Well(Next::Again { progress, after }) => self.lease.reschedule(progress.as_deref(), now + after),
+            End::Failed(reason) => {
+                let wait = jobs::backoff(attempts, &*self.shared.random);
+                tracing::error!(job, kind, attempts, reason, "a job failed; it is tried again");
+                self.lease.fail(&reason, Some(now + wait))
+            }
+            End::Stopped => self.lease.fail("the server stopped", Some(now)),
+            End::LeaseLost => {
+                tracing::warn!(job, kind, "a job's lease was lost; another node goes on with it");
+                return;
+            }
+        };
+        if let Err(error) = self.apply(record).await {
+            // The lease ends by itself, and the job comes back then.
+            tracing::warn!(job, kind, %error, "the end of a job cannot be recorded");
+        }
+    }
+
+    /// Extends the lease as long as it can be had; ends when it is lost.
+    async fn keep_lease(&self) {
+        loop {
+            tokio::time::sleep(self.lasting / 3).await;
+            let until = self.shared.clock.now() + self.lasting;
+            match self.apply(self.lease.extend(until)).await {
+                Err(error) if error.tag() == Some(LEASE_LOST) => return,
+                Err(error) => tracing::warn!(job = self.lease.id, %error, "a job's lease cannot be extended"),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    async fn apply(&self, batch: Batch) -> Result<(), BatchError> {
+        self.shared.store.apply_background(batch).await.map(drop)
+    }
+}

@@ -1,0 +1,83 @@
+//! Readiness: the database can be written. Reading alone would call a server on a full disk ready.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cenote_base::{Random, RandomExt};
+use cenote_store::{Batch, Store, params};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::services::Readiness;
+
+/// How long an answer holds. Whoever asks more often costs no write.
+const HOLDS: Duration = Duration::from_millis(500);
+/// How long the database may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Bytes of a probe. Random, so that no compression makes it smaller than what a real write needs.
+const PROBE: usize = 1_024;
+
+/// Asks the store.
+pub struct StoreReadiness {
+    store: Store,
+    random: Arc<dyn Random>,
+    last: Mutex<Option<(Instant, Result<(), String>)>>,
+}
+
+impl StoreReadiness {
+    /// Asks this store.
+    pub fn new(store: Store, random: Arc<dyn Random>) -> Self {
+        Self { store, random, last: Mutex::new(None) }
+    }
+
+    async fn probe(&self) -> Result<(), String> {
+        let probe = Batch::new().any(
+            "insert into instance (name, value) values ('probe', $1) \
+             on conflict (name) do update set value = excluded.value",
+            params![self.random.bytes::<PROBE>().to_vec()],
+        );
+        match timeout(PATIENCE, self.store.apply(probe)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the database did not answer within {} s", PATIENCE.as_secs())),
+        }
+    }
+}
+
+impl Readiness for StoreReadiness {
+    fn check(&self) -> BoxFuture<'_, Result<(), String>> {
+        async move {
+            // Those who ask at the same time wait for one probe.
+            let mut last = self.last.lock().await;
+            if let Some((_, answer)) = last.as_ref().filter(|(at, _)| at.elapsed() < HOLDS) {
+                return answer.clone();
+            }
+            let answer = self.probe().await;
+            *last = Some((Instant::now(), answer.clone()));
+            answer
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cenote_base::SeededRandom;
+    use cenote_store::testing;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn follows_the_store() {
+        let store = testing::sqlite().await;
+        let ready = || StoreReadiness::new(Store::clone(&store), Arc::new(SeededRandom::new(1)));
+        let kept = ready();
+        assert_eq!(kept.check().await, Ok(()));
+        assert_eq!(ready().check().await, Ok(()), "a second probe replaces the first");
+        store.close().await;
+        assert!(ready().check().await.is_err());
+        assert_eq!(kept.check().await, Ok(()), "an answer holds for a moment");
+    }
+}
