@@ -38,13 +38,15 @@ impl<T: Shape> Shape for Vec<T> {
         out.push(b']');
     }
 
-    fn show(&self, out: &mut String) {
+    fn show(&self, rule: &Rule, out: &mut String) {
         out.push('[');
         for (index, item) in self.iter().enumerate() {
             if index > 0 {
                 out.push_str(", ");
             }
-            item.show(out);
+            if !rule.member().hidden {
+                item.show(rule.member(), out);
+            }
         }
         out.push(']');
     }
@@ -105,7 +107,7 @@ impl<T: Shape> Shape for BTreeMap<String, T> {
         out.push(b'}');
     }
 
-    fn show(&self, out: &mut String) {
+    fn show(&self, rule: &Rule, out: &mut String) {
         out.push('{');
         for (index, (key, value)) in self.iter().enumerate() {
             if index > 0 {
@@ -113,7 +115,9 @@ impl<T: Shape> Shape for BTreeMap<String, T> {
             }
             out.push_str(key);
             out.push('=');
-            value.show(out);
+            if !rule.member().hidden {
+                value.show(rule.member(), out);
+            }
         }
         out.push('}');
     }

@@ -32,14 +32,14 @@ pub struct EncodedError {
 /// # Errors
 ///
 /// SerializationException for what is no JSON (deeper than 128 levels included) or has a member of the wrong type;
-/// InvalidParameterException in AWS's words for violated constraints.
+/// InvalidParameterException, or ValidationException in `cognito-identity`, in AWS's words for violated constraints.
 pub fn decode<T: Structure>(body: &[u8]) -> Result<T, ApiError> {
     let input: T = decode_unchecked(body)?;
     let mut violations = Violations::default();
     input.validate(&Path::ROOT, &mut violations);
     match violations.message() {
         None => Ok(input),
-        Some(message) => Err(ApiError::invalid_parameter(message)),
+        Some(message) => Err(ApiError::new(T::CONSTRAINT_ERROR, message)),
     }
 }
 

@@ -13,6 +13,7 @@ macro_rules! structures {
 
         impl $crate::shape::Structure for $name {
             const NAME: &'static str = stringify!($name);
+            const CONSTRAINT_ERROR: $crate::error::ErrorCode = super::CONSTRAINT_ERROR;
 
             fn members(
                 &self,
@@ -128,7 +129,7 @@ macro_rules! enumerations {
                 $crate::shape::write_text(self.as_str(), out);
             }
 
-            fn show(&self, out: &mut String) {
+            fn show(&self, _rule: &$crate::rule::Rule, out: &mut String) {
                 out.push_str(self.as_str());
             }
 

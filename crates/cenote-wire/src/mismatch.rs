@@ -17,11 +17,11 @@ pub enum Mismatch {
     ExpectedMap,
     /// A scalar where a structure belongs.
     ExpectedStructure,
-    /// A scalar of another type; both are named as Java names them.
+    /// A scalar of another type.
     Scalar {
-        /// What was found.
+        /// The Java class of what was found.
         found: &'static str,
-        /// What belongs there.
+        /// The name of what belongs there.
         expected: &'static str,
     },
 }
@@ -54,14 +54,10 @@ impl Mismatch {
 
 fn java_class(value: &Value) -> &'static str {
     match value {
-        Value::String(_) => "String",
-        Value::Bool(_) => "Boolean",
-        Value::Number(number) => match number.as_i64().map(i32::try_from) {
-            Some(Ok(_)) => "Integer",
-            Some(Err(_)) => "Long",
-            None => "Double",
-        },
-        Value::Null | Value::Array(_) | Value::Object(_) => "Object",
+        Value::String(_) => "java.lang.String",
+        Value::Bool(_) => "java.lang.Boolean",
+        Value::Number(_) => "com.amazon.coral.value.json.numbers.TruncatingBigNumber",
+        Value::Null | Value::Array(_) | Value::Object(_) => "java.lang.Object",
     }
 }
 
@@ -74,7 +70,7 @@ impl fmt::Display for Mismatch {
             Self::ExpectedMap => f.write_str("Expected map or null"),
             Self::ExpectedStructure => f.write_str("Expected null"),
             Self::Scalar { found, expected } => {
-                write!(f, "class java.lang.{found} can not be converted to an {expected}")
+                write!(f, "class {found} can not be converted to an {expected}")
             }
         }
     }

@@ -64,7 +64,7 @@ impl Shape for String {
         write_text(self, out);
     }
 
-    fn show(&self, out: &mut String) {
+    fn show(&self, _rule: &Rule, out: &mut String) {
         out.push_str(self);
     }
 
@@ -97,7 +97,7 @@ impl Shape for Sensitive {
 
     /// The text itself: confirmation codes are kept out of logs, but the caller who sent a bad one is shown it. Where
     /// AWS leaves the value out the rule is hidden and nobody asks.
-    fn show(&self, out: &mut String) {
+    fn show(&self, _rule: &Rule, out: &mut String) {
         out.push_str(self.expose());
     }
 
@@ -128,7 +128,7 @@ impl Shape for bool {
         out.extend_from_slice(if *self { b"true" } else { b"false" });
     }
 
-    fn show(&self, out: &mut String) {
+    fn show(&self, _rule: &Rule, out: &mut String) {
         out.push_str(if *self { "true" } else { "false" });
     }
 
@@ -178,7 +178,7 @@ macro_rules! whole_number {
                 out.extend_from_slice(self.to_string().as_bytes());
             }
 
-            fn show(&self, out: &mut String) {
+            fn show(&self, _rule: &Rule, out: &mut String) {
                 out.push_str(&self.to_string());
             }
 
@@ -217,7 +217,7 @@ impl Shape for Timestamp {
         out.extend_from_slice(self.to_json().to_string().as_bytes());
     }
 
-    fn show(&self, out: &mut String) {
+    fn show(&self, _rule: &Rule, out: &mut String) {
         out.push_str(&self.to_string());
     }
 
@@ -246,7 +246,7 @@ impl Shape for Blob {
     }
 
     /// As Java prints a buffer.
-    fn show(&self, out: &mut String) {
+    fn show(&self, _rule: &Rule, out: &mut String) {
         let length = self.0.len();
         out.push_str(&format!("java.nio.HeapByteBuffer[pos=0 lim={length} cap={length}]"));
     }
@@ -274,7 +274,7 @@ impl Shape for Document {
         out.extend_from_slice(self.0.to_string().as_bytes());
     }
 
-    fn show(&self, out: &mut String) {
+    fn show(&self, _rule: &Rule, out: &mut String) {
         out.push_str("Document");
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorCode};
 use crate::mismatch::Mismatch;
 use crate::rule::Rule;
 use crate::violations::{Breach, Path, Violations};
@@ -32,8 +32,8 @@ pub trait Shape: fmt::Debug {
     /// Appends the value as JSON text.
     fn write(&self, out: &mut Vec<u8>);
 
-    /// Appends the value as AWS prints it in a violation.
-    fn show(&self, out: &mut String);
+    /// Appends the value as AWS prints it in a violation; of what `rule` hides inside lists and maps nothing.
+    fn show(&self, rule: &Rule, out: &mut String);
 
     /// What of `rule` the value itself, without its contents, breaks.
     fn breaches(&self, rule: &Rule) -> Vec<Breach>;
@@ -67,10 +67,10 @@ pub trait Shape: fmt::Debug {
         for breach in self.breaches(rule) {
             if self.is_reported_alone() {
                 let mut value = String::new();
-                self.show(&mut value);
+                self.show(rule, &mut value);
                 out.alone(&value, &breach);
             } else {
-                out.breach(rule, path, &breach, |text| self.show(text));
+                out.breach(rule, path, &breach, |text| self.show(rule, text));
             }
         }
         if !out.is_full() {
@@ -136,6 +136,8 @@ pub trait Structure: Clone + Default + PartialEq + fmt::Debug + Send + Sync + 's
     const NAME: &'static str;
     /// Whether an answer of this shape has a body; only [`Empty`] has none.
     const HAS_BODY: bool = true;
+    /// The error that the shape's service answers violated constraints with.
+    const CONSTRAINT_ERROR: ErrorCode = ErrorCode::InvalidParameter;
 
     /// Visits every member in the model's order, the absent ones too.
     fn members(&self, visit: &mut dyn FnMut(&'static Member, &dyn Slot));
@@ -200,7 +202,7 @@ impl<T: Structure> Shape for T {
     }
 
     /// Only the name: the contents may be sensitive, and what AWS prints here (a Java object's address) says nothing.
-    fn show(&self, out: &mut String) {
+    fn show(&self, _rule: &Rule, out: &mut String) {
         out.push_str(Self::NAME);
     }
 

@@ -1,11 +1,13 @@
 //! Violated constraints and wrong types in AWS's words.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use cenote_wire::idp::*;
 use cenote_wire::{ErrorCode, Structure, identity, json};
 
 fn message<T: Structure>(body: &str) -> String {
     let error = json::decode::<T>(body.as_bytes()).unwrap_err();
-    assert_eq!(error.code, ErrorCode::InvalidParameter, "{body}");
+    assert_eq!(error.code, T::CONSTRAINT_ERROR, "{body}");
     error.message.unwrap()
 }
 
@@ -129,10 +131,12 @@ fn scalars_in_maps() {
         )
     );
     let pool = "us-east-1:12345678-1234-1234-1234-123456789012";
-    let body = format!(r#"{{"IdentityPoolId":"{pool}","Logins":{{"a":""}}}}"#);
+    let long = "x".repeat(50_001);
+    let body = format!(r#"{{"IdentityPoolId":"{pool}","Logins":{{"a.b/c":"{long}"}}}}"#);
+    // The token is sensitive, the name of its provider is not.
     assert_eq!(
         violation::<identity::GetIdInput>(&body),
-        "Value at 'logins' failed to satisfy constraint: Map value must satisfy constraint: [Member must have length \
+        "Value '{a.b/c=}' at 'logins' failed to satisfy constraint: Map value must satisfy constraint: [Member must have length \
          less than or equal to 50000, Member must have length greater than or equal to 1]"
     );
 }
@@ -206,9 +210,10 @@ fn wrong_types() {
     let text = |body: &str| wrong_type::<CreateUserPoolRequest>(body).unwrap();
     let list = "Start of list found where not expected";
     let structure = "Start of structure or map found where not expected.";
-    assert_eq!(text(r#"{"PoolName":1}"#), "class java.lang.Integer can not be converted to an String");
-    assert_eq!(text(r#"{"PoolName":4000000000}"#), "class java.lang.Long can not be converted to an String");
-    assert_eq!(text(r#"{"PoolName":1.5}"#), "class java.lang.Double can not be converted to an String");
+    let number = "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an String";
+    assert_eq!(text(r#"{"PoolName":1}"#), number);
+    assert_eq!(text(r#"{"PoolName":4000000000}"#), number);
+    assert_eq!(text(r#"{"PoolName":1.5}"#), number);
     assert_eq!(text(r#"{"PoolName":true}"#), "class java.lang.Boolean can not be converted to an String");
     assert_eq!(text(r#"{"PoolName":[]}"#), list);
     assert_eq!(text(r#"{"PoolName":{}}"#), structure);
@@ -217,15 +222,16 @@ fn wrong_types() {
     assert_eq!(text(r#"{"Schema":["x"]}"#), "Expected null");
     assert_eq!(text(r#"{"UserPoolTags":"x"}"#), "Expected map or null");
     assert_eq!(text(r#"{"UserPoolTags":[]}"#), list);
-    assert_eq!(text(r#"{"UserPoolTags":{"a":1}}"#), "class java.lang.Integer can not be converted to an String");
+    assert_eq!(text(r#"{"UserPoolTags":{"a":1}}"#), number);
     assert_eq!(text(r#"{"Policies":[]}"#), list);
     assert_eq!(text(r#"{"Policies":3}"#), "Expected null");
     let policy = |value: &str| text(&format!(r#"{{"Policies":{{"PasswordPolicy":{{{value}}}}}}}"#));
-    let to_integer = |from: &str| format!("class java.lang.{from} can not be converted to an Integer");
-    assert_eq!(policy(r#""MinimumLength":"8""#), to_integer("String"));
-    assert_eq!(policy(r#""MinimumLength":8.5"#), to_integer("Double"));
-    assert_eq!(policy(r#""MinimumLength":3000000000"#), to_integer("Long"));
-    assert_eq!(policy(r#""MinimumLength":1e300"#), to_integer("Double"));
+    let to_integer = |from: &str| format!("class {from} can not be converted to an Integer");
+    let number = "com.amazon.coral.value.json.numbers.TruncatingBigNumber";
+    assert_eq!(policy(r#""MinimumLength":"8""#), to_integer("java.lang.String"));
+    assert_eq!(policy(r#""MinimumLength":8.5"#), to_integer(number));
+    assert_eq!(policy(r#""MinimumLength":3000000000"#), to_integer(number));
+    assert_eq!(policy(r#""MinimumLength":1e300"#), to_integer(number));
     assert_eq!(policy(r#""RequireNumbers":"true""#), "class java.lang.String can not be converted to an Boolean");
     let image = |value: &str| wrong_type::<SetUICustomizationRequest>(&format!(r#"{{"ImageFile":{value}}}"#)).unwrap();
     assert_eq!(image(r#""&""#), "class java.lang.String can not be converted to an Blob");
@@ -255,4 +261,13 @@ fn of_two_equal_names_the_later_counts() {
     let input: DescribeUserPoolRequest =
         json::decode(br#"{"UserPoolId":"us-east-1_a","UserPoolId":"us-east-1_b"}"#).unwrap();
     assert_eq!(input.user_pool_id.as_deref(), Some("us-east-1_b"));
+}
+
+#[test]
+fn each_service_has_its_own_error() {
+    let code = |error: cenote_wire::ApiError| error.code;
+    let idp = json::decode::<DescribeUserPoolRequest>(b"{}").unwrap_err();
+    assert_eq!(code(idp), ErrorCode::InvalidParameter);
+    let identity = json::decode::<identity::DescribeIdentityPoolInput>(b"{}").unwrap_err();
+    assert_eq!(code(identity), ErrorCode::Validation);
 }

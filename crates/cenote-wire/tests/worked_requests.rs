@@ -1,5 +1,7 @@
 //! The worked requests of the protocol's reference, as they stand on the wire.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use std::collections::BTreeMap;
 
 use cenote_wire::idp::*;

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::error::Error;
+use crate::names;
 use crate::overrides::Overrides;
 use crate::service::Service;
 use crate::tree::Files;
@@ -51,7 +52,8 @@ fn root(services: &[Service]) -> String {
 
 fn module(service: &Service, mut files: BTreeSet<String>) -> String {
     let pin = &service.pin;
-    let mut text = header(&format!("The service `{}` (botocore {}).", pin.name, pin.botocore));
+    let origin = pin.botocore.as_ref().map_or("Cenote's own".to_owned(), |release| format!("botocore {release}"));
+    let mut text = header(&format!("The service `{}` ({origin}).", pin.name));
     let public: Vec<String> = files.iter().cloned().chain(["operations".to_owned()]).collect();
     files.extend(["operations".to_owned(), "rules".to_owned()]);
     text.extend(files.iter().map(|file| format!("mod {file};\n")));
@@ -60,6 +62,8 @@ fn module(service: &Service, mut files: BTreeSet<String>) -> String {
     public.sort();
     text.extend(public);
     text.push_str("\n#[cfg(test)]\npub(crate) use rules::PATTERNS;\n");
+    let error = names::error(&service.constraint_error);
+    text.push_str(&format!("\npub(crate) const CONSTRAINT_ERROR: crate::ErrorCode = crate::ErrorCode::{error};"));
     text.push_str(&format!("\npub(crate) const TARGET_PREFIX: &str = \"{}\";\n", service.target_prefix));
     text
 }

@@ -61,7 +61,7 @@ fn run(arguments: &Arguments) -> Result<String, Error> {
     let resources = source::resources(&configuration.join("resources.toml"))?;
     let mut services = Vec::new();
     for pin in source::pins(&configuration.join("pins.toml"))? {
-        let model = source::model(&arguments.models, &pin)?;
+        let model = source::model(&arguments.models, &configuration, &pin)?;
         services.push(Service::build(pin, model, &overrides, &resources)?);
     }
     overrides.check_all_used(&services)?;

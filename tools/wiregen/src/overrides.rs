@@ -15,6 +15,8 @@ use crate::source::read_toml;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Overrides {
+    /// Corrected services.
+    pub service: Vec<ServiceOverride>,
     /// Corrected shapes.
     pub shape: Vec<ShapeOverride>,
     /// New shapes that differ a little from one of the model.
@@ -29,6 +31,18 @@ pub struct Overrides {
     pub front_end_error: Vec<ErrorOverride>,
     #[serde(skip)]
     used: RefCell<BTreeSet<String>>,
+}
+
+/// A corrected service.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceOverride {
+    /// The service.
+    pub service: String,
+    /// The error that violated constraints are answered with.
+    pub constraint_error: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A corrected shape.
@@ -156,6 +170,7 @@ impl Overrides {
 
     /// The name of each correction, and why it is there. Those of a service have a `/` in the name.
     fn reasons(&self) -> Vec<(String, &str)> {
+        let services = self.service.iter().map(|it| (format!("{}/", it.service), it.reason.as_str()));
         let shapes = self.shape.iter().map(|it| (format!("{}/{}", it.service, it.shape), it.reason.as_str()));
         let derived = self.derive.iter().map(|it| (format!("{}/{}", it.service, it.shape), it.reason.as_str()));
         let members = self.member.iter().flat_map(|it| {
@@ -164,6 +179,6 @@ impl Overrides {
         let operations =
             self.operation.iter().map(|it| (format!("{}/{}", it.service, it.operation), it.reason.as_str()));
         let errors = self.error.iter().chain(&self.front_end_error).map(|it| (it.name.clone(), it.reason.as_str()));
-        shapes.chain(derived).chain(members).chain(operations).chain(errors).collect()
+        services.chain(shapes).chain(derived).chain(members).chain(operations).chain(errors).collect()
     }
 }

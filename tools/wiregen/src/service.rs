@@ -17,6 +17,8 @@ pub struct Service {
     pub pin: Pin,
     /// What stands before the `.` in `X-Amz-Target`.
     pub target_prefix: String,
+    /// The error that violated constraints are answered with.
+    pub constraint_error: String,
     /// The shapes that its operations reach.
     pub shapes: BTreeMap<String, Shape>,
     /// Its operations.
@@ -111,8 +113,14 @@ impl Service {
                 shapes.insert(name.clone(), Shape::parse(raw).map_err(|what| refuse(&pin, format!("{name}: {what}")))?);
             }
         }
-        let mut service =
-            Self { pin, target_prefix: model.metadata.target_prefix, shapes, operations: BTreeMap::new(), errors };
+        let mut service = Self {
+            target_prefix: model.metadata.target_prefix,
+            constraint_error: "InvalidParameterException".to_owned(),
+            pin,
+            shapes,
+            operations: BTreeMap::new(),
+            errors,
+        };
         service.correct(overrides)?;
         for (name, raw) in model.operations {
             let what = || service.refuse(format!("{name} has no input"));
@@ -138,6 +146,10 @@ impl Service {
 
     fn correct(&mut self, overrides: &Overrides) -> Result<(), Error> {
         let service = self.pin.name.clone();
+        if let Some(it) = overrides.service.iter().find(|it| it.service == service) {
+            self.constraint_error.clone_from(&it.constraint_error);
+            overrides.used(format!("{service}/"));
+        }
         for it in overrides.derive.iter().filter(|it| it.service == service) {
             let mut shape = self.shape(&it.like)?.clone();
             shape.min = it.min.or(shape.min);
@@ -312,5 +324,154 @@ impl Member {
             Ok(Self { wire: wire.clone(), shape: member.shape, required: raw.required.contains(wire) })
         };
         members.iter().map(parse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const RESOURCES: &str = "[example]\nthings = ['CreateThing']\nothers = ['GetThing']";
+    const NO_OVERRIDES: &str =
+        "service = []\nshape = []\nderive = []\nmember = []\noperation = []\nerror = []\nfront_end_error = []";
+
+    fn example() -> serde_json::Value {
+        json!({
+            "metadata": {"protocol": "json", "targetPrefix": "Example"},
+            "operations": {
+                "CreateThing": {"input": {"shape": "In"}, "errors": [{"shape": "BadException"}]},
+                "GetThing": {"input": {"shape": "Get"}, "output": {"shape": "Out"}, "authtype": "none"},
+            },
+            "shapes": {
+                "In": {"type": "structure", "required": ["Name"], "members": {
+                    "Name": {"shape": "Name"}, "Kind": {"shape": "Kind"}, "Tags": {"shape": "Tags"},
+                }},
+                "Get": {"type": "structure", "members": {"AccessToken": {"shape": "Token"}, "Session": {"shape": "Name"}}},
+                "Out": {"type": "structure", "members": {"Link": {"shape": "Link"}, "Kind": {"shape": "Kind"}}},
+                "Name": {"type": "string", "min": 1, "max": 8, "pattern": "[\\w]+", "documentation": "Prose."},
+                "Token": {"type": "string", "sensitive": true},
+                "Kind": {"type": "string", "enum": ["GOOD", "BAD"]},
+                "Tags": {"type": "map", "key": {"shape": "Name"}, "value": {"shape": "Token"}, "max": 3},
+                "Link": {"type": "string", "pattern": "a(?<!b)"},
+                "Unused": {"type": "string"},
+                "BadException": {"type": "structure", "exception": true, "members": {"message": {"shape": "Name"}}},
+            },
+        })
+    }
+
+    fn build(model: serde_json::Value, overrides: &str) -> Result<(Service, Overrides), String> {
+        let text = |text: &str| text.to_owned();
+        let pin = Pin {
+            name: text("example"),
+            module: text("example"),
+            variant: text("Example"),
+            file: text("-"),
+            sha256: text("-"),
+            botocore: None,
+        };
+        let model = serde_json::from_value(model).map_err(|error| error.to_string())?;
+        let overrides: Overrides = toml::from_str(overrides).unwrap();
+        let service = Service::build(pin, model, &overrides, &toml::from_str(RESOURCES).unwrap());
+        Ok((service.map_err(|error| error.to_string())?, overrides))
+    }
+
+    fn written(model: serde_json::Value, overrides: &str) -> Result<String, String> {
+        let (service, overrides) = build(model, overrides)?;
+        overrides.check_all_used(std::slice::from_ref(&service)).map_err(|error| error.to_string())?;
+        let files = crate::emit::files(&[service], &overrides).map_err(|error| error.to_string())?;
+        Ok(files.iter().map(|(path, text)| format!("==> {}\n{text}", path.display())).collect())
+    }
+
+    #[test]
+    fn names_types_and_constraints_are_carried_over_and_prose_is_not() {
+        let text = written(example(), NO_OVERRIDES).unwrap();
+        let lines = [
+            "    CreateThing(In) -> Empty, Signed, [\n        Bad,\n    ];",
+            "    GetThing(Get) -> Out, AccessTokenOrSession, [];",
+            "        name: String = \"Name\", required, rules::NAME;",
+            "        kind: Kind = \"Kind\", optional, FREE;",
+            "        tags: BTreeMap<String, Sensitive> = \"Tags\", optional, rules::TAGS;",
+            "    pub enum Kind {\n        Good = \"GOOD\",\n        Bad = \"BAD\",",
+            "    NAME = .min(1).max(8).pattern(&NAME_PATTERN);",
+            "    TAGS = .keys(&NAME).of(&TOKEN).max(3);",
+            "    TOKEN = .hidden();",
+            "    Bad = \"BadException\", 400, Caller, bad;",
+        ];
+        for line in lines {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+        assert!(!text.contains("Prose") && !text.contains("Unused"), "{text}");
+        // What both resources use.
+        assert!(text.split("==> example/shared.rs").nth(1).unwrap().contains("pub enum Kind"));
+    }
+
+    #[test]
+    fn look_behind_is_refused_where_an_input_is_matched_against_it() {
+        // In the example only an output has it.
+        let mut model = example();
+        model["shapes"]["In"]["members"]["Link"] = json!({"shape": "Link"});
+        let error = written(model, NO_OVERRIDES).unwrap_err();
+        assert_eq!(error, "example: the pattern a(?<!b): look-around or an unknown group");
+    }
+
+    #[test]
+    fn what_is_not_understood_stops_the_generator() {
+        let wrong = |pointer: &str, value: serde_json::Value| {
+            let mut model = example();
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            model.pointer_mut(parent).unwrap()[name] = value;
+            written(model, NO_OVERRIDES).unwrap_err()
+        };
+        assert!(wrong("/shapes/Name/flattened", json!(true)).contains("unknown field `flattened`"));
+        assert!(wrong("/shapes/In/members/Name/location", json!("header")).contains("unknown field `location`"));
+        assert_eq!(wrong("/shapes/Name/type", json!("float")), "example: Name: the type float");
+        assert_eq!(wrong("/metadata/protocol", json!("rest-xml")), "example: the protocol rest-xml");
+        assert_eq!(wrong("/operations/GetThing/authtype", json!("v4")), "example: GetThing: the authtype v4");
+        let another = json!({"input": {"shape": "In"}});
+        assert_eq!(wrong("/operations/Another", another), "example: resources.toml does not name Another");
+        assert_eq!(wrong("/shapes/Kind/enum", json!(["A_B", "a-b"])), "example: Kind has two variants for a-b");
+        assert!(wrong("/shapes/In/required", json!(["Other"])).contains("Other is required and not there"));
+    }
+
+    #[test]
+    fn overrides_change_the_model() {
+        let overrides = NO_OVERRIDES
+            .replace("shape = []", "shape = [{service = 'example', shape = 'Kind', add_words = ['NEW'], words = ['NEW', 'BAD', 'GOOD'], alone = true, reason = 'r'}]")
+            .replace("derive = []", "derive = [{service = 'example', shape = 'Short', like = 'Name', min = 2, secret = true, reason = 'r'}]")
+            .replace("member = []", "member = [{service = 'example', members = ['In.Name'], shape = 'Short', reason = 'r'}]")
+            .replace("operation = []", "operation = [{service = 'example', operation = 'CreateThing', auth = 'Public', reason = 'r'}]")
+            .replace("service = []", "service = [{service = 'example', constraint_error = 'BadException', reason = 'r'}]");
+        let text = written(example(), &overrides).unwrap();
+        let lines = [
+            "    pub enum Kind alone {\n        New = \"NEW\",\n        Bad = \"BAD\",\n        Good = \"GOOD\",",
+            "        name: Sensitive = \"Name\", required, rules::SHORT;",
+            "    SHORT = .min(2).max(8).pattern(&NAME_PATTERN);",
+            "    CreateThing(In) -> Empty, Public, [",
+            "const CONSTRAINT_ERROR: crate::ErrorCode = crate::ErrorCode::Bad;",
+        ];
+        for line in lines {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn an_override_that_does_not_fit_is_an_error() {
+        let wrong = |list: &str, entry: &str| {
+            let list = format!("{list} = []");
+            written(
+                example(),
+                &NO_OVERRIDES.replace(&list, &list.replace("[]", &format!("[{{{entry}, reason = 'r'}}]"))),
+            )
+            .unwrap_err()
+        };
+        assert_eq!(wrong("shape", "service = 'example', shape = 'None'"), "example: no shape None");
+        assert!(wrong("shape", "service = 'other', shape = 'Kind'").contains("other/Kind is not in the model"));
+        assert!(wrong("shape", "service = 'example', shape = 'Kind', words = ['GOOD']").contains("not the model's"));
+        assert!(wrong("member", "service = 'example', members = ['In.X'], shape = 'Name'").contains("no member In.X"));
+        let operation = "service = 'example', operation = 'X', auth = 'Public'";
+        assert!(wrong("operation", operation).contains("example/X is not in the model"));
+        assert!(wrong("error", "name = 'XException', status = 400, fault = 'Caller'").contains("XException"));
     }
 }

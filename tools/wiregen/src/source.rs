@@ -22,12 +22,12 @@ pub struct Pin {
     pub module: String,
     /// The variant of `cenote_wire::Service`.
     pub variant: String,
-    /// The file, relative to the folder of models.
+    /// The file, relative to botocore's `data` folder; one of Cenote's own relative to `models`.
     pub file: String,
     /// The file's hash, in hex.
     pub sha256: String,
-    /// The release that the file comes from, for the reader.
-    pub botocore: String,
+    /// The release of botocore that the file comes from; none for a model of Cenote's own.
+    pub botocore: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -55,9 +55,9 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     toml::from_str(&text).map_err(|error| Error::Syntax { path: path.to_owned(), error: error.to_string() })
 }
 
-/// Reads a pinned model; a file of another hash is refused.
-pub fn model(folder: &Path, pin: &Pin) -> Result<Model, Error> {
-    let path = folder.join(&pin.file);
+/// Reads a pinned model from botocore's `data` folder or from `own`; a file of another hash is refused.
+pub fn model(botocore: &Path, own: &Path, pin: &Pin) -> Result<Model, Error> {
+    let path = if pin.botocore.is_some() { botocore } else { own }.join(&pin.file);
     let failed = |error| Error::File { path: path.clone(), error };
     let bytes = std::fs::read(&path).map_err(failed)?;
     let found = hex::encode(Sha256::digest(&bytes));
@@ -80,31 +80,29 @@ mod tests {
 
     const MODEL: &str = r#"{"metadata":{"protocol":"json","targetPrefix":"Example"},"operations":{},"shapes":{}}"#;
 
-    fn pin(file: &str, sha256: String) -> Pin {
-        let text = |text: &str| text.to_owned();
-        Pin {
-            name: text("example"),
-            module: text("example"),
-            variant: text("Example"),
-            file: text(file),
-            sha256,
-            botocore: text("0"),
-        }
+    fn pin(file: &str, sha256: String, botocore: Option<&str>) -> Pin {
+        let example = || "example".to_owned();
+        let botocore = botocore.map(str::to_owned);
+        Pin { name: example(), module: example(), variant: example(), file: file.to_owned(), sha256, botocore }
     }
 
     #[test]
     fn plain_and_gzipped_models_are_read_and_changed_ones_refused() {
         let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
         let mut gzipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         std::io::Write::write_all(&mut gzipped, MODEL.as_bytes()).unwrap();
-        for (file, bytes) in [("plain.json", MODEL.as_bytes().to_vec()), ("packed.json.gz", gzipped.finish().unwrap())]
-        {
-            std::fs::write(folder.path().join(file), &bytes).unwrap();
-            let hash = hex::encode(Sha256::digest(&bytes));
-            assert_eq!(model(folder.path(), &pin(file, hash.clone())).unwrap().metadata.target_prefix, "Example");
-            let error = model(folder.path(), &pin(file, "00".to_owned())).unwrap_err();
+        let packed = gzipped.finish().unwrap();
+        for (file, bytes) in [("plain.json", MODEL.as_bytes()), ("packed.json.gz", &packed)] {
+            std::fs::write(folder.path().join(file), bytes).unwrap();
+            let hash = hex::encode(Sha256::digest(bytes));
+            let read = model(folder.path(), elsewhere.path(), &pin(file, hash.clone(), Some("0"))).unwrap();
+            assert_eq!(read.metadata.target_prefix, "Example");
+            assert!(model(elsewhere.path(), folder.path(), &pin(file, hash.clone(), None)).is_ok());
+            let error = model(folder.path(), elsewhere.path(), &pin(file, "00".to_owned(), Some("0"))).unwrap_err();
             assert!(error.to_string().ends_with(&format!("sha256 is {hash}, pinned is 00")), "{error}");
         }
-        assert!(matches!(model(folder.path(), &pin("none", String::new())), Err(Error::File { .. })));
+        let missing = model(folder.path(), elsewhere.path(), &pin("none", String::new(), None));
+        assert!(matches!(missing, Err(Error::File { .. })));
     }
 }

@@ -70,6 +70,7 @@ crate::macros::errors! {
     UserPoolAddOnNotEnabled = "UserPoolAddOnNotEnabledException", 400, Caller, user_pool_add_on_not_enabled;
     UserPoolTagging = "UserPoolTaggingException", 400, Caller, user_pool_tagging;
     UsernameExists = "UsernameExistsException", 400, Caller, username_exists;
+    Validation = "ValidationException", 400, Caller, validation;
     WebAuthnChallengeNotFound = "WebAuthnChallengeNotFoundException", 400, Caller, web_authn_challenge_not_found;
     WebAuthnClientMismatch = "WebAuthnClientMismatchException", 400, Caller, web_authn_client_mismatch;
     WebAuthnConfigurationMissing = "WebAuthnConfigurationMissingException", 400, Caller, web_authn_configuration_missing;

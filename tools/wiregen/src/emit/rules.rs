@@ -66,28 +66,10 @@ fn rule(service: &Service, shape: &Shape) -> Result<Option<String>, Error> {
     if let Some(max) = shape.max {
         calls.push_str(&format!(".max({max})"));
     }
-    if hidden(service, shape)? {
+    if shape.sensitive {
         calls.push_str(".hidden()");
     }
     Ok((!calls.is_empty() || enforced_pattern(shape).is_some()).then_some(calls))
-}
-
-/// Whether violations leave the value out: it is sensitive, or prints something that is.
-fn hidden(service: &Service, shape: &Shape) -> Result<bool, Error> {
-    let inner = |name: &str| service.shape(name).and_then(|shape| hidden(service, shape));
-    Ok(shape.sensitive
-        || match &shape.kind {
-            // Of a structure in a list only the name is printed.
-            Kind::List(member) if is_structure(service, member)? => false,
-            Kind::List(member) => inner(member)?,
-            Kind::Map(_, value) if is_structure(service, value)? => false,
-            Kind::Map(key, value) => inner(key)? || inner(value)?,
-            _ => false,
-        })
-}
-
-fn is_structure(service: &Service, name: &str) -> Result<bool, Error> {
-    Ok(matches!(service.shape(name)?.kind, Kind::Structure(_)))
 }
 
 /// A raw string literal.

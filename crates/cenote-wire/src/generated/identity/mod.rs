@@ -14,4 +14,5 @@ pub use pools::*;
 #[cfg(test)]
 pub(crate) use rules::PATTERNS;
 
+pub(crate) const CONSTRAINT_ERROR: crate::ErrorCode = crate::ErrorCode::Validation;
 pub(crate) const TARGET_PREFIX: &str = "AWSCognitoIdentityService";

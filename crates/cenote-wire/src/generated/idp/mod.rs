@@ -58,4 +58,5 @@ pub use users::*;
 #[cfg(test)]
 pub(crate) use rules::PATTERNS;
 
+pub(crate) const CONSTRAINT_ERROR: crate::ErrorCode = crate::ErrorCode::InvalidParameter;
 pub(crate) const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService";

@@ -20,8 +20,8 @@ crate::macros::operations! {
     ];
     AdminConfirmSignUp(AdminConfirmSignUpRequest) -> AdminConfirmSignUpResponse, Signed, [
         ResourceNotFound, InvalidParameter, UnexpectedLambda, UserLambdaValidation, NotAuthorized,
-        TooManyFailedAttempts, InvalidLambdaResponse, TooManyRequests, LimitExceeded, UserNotFound,
-        OperationNotEnabled, InternalError,
+        TooManyFailedAttempts, InvalidLambdaResponse, TooManyRequests, LimitExceeded, UserNotFound, OperationNotEnabled,
+        InternalError,
     ];
     AdminCreateUser(AdminCreateUserRequest) -> AdminCreateUserResponse, Signed, [
         ResourceNotFound, InvalidParameter, UserNotFound, UsernameExists, InvalidPassword, CodeDeliveryFailure,
@@ -105,8 +105,8 @@ crate::macros::operations! {
         InvalidEmailRoleAccessPolicy, InvalidSmsRoleTrustRelationship, OperationNotEnabled, InternalError,
     ];
     AdminRespondToAuthChallenge(AdminRespondToAuthChallengeRequest) -> AdminRespondToAuthChallengeResponse, Signed, [
-        ResourceNotFound, InvalidParameter, NotAuthorized, CodeMismatch, ExpiredCode, UnexpectedLambda,
-        InvalidPassword, PasswordHistoryPolicyViolation, UserLambdaValidation, InvalidLambdaResponse, TooManyRequests,
+        ResourceNotFound, InvalidParameter, NotAuthorized, CodeMismatch, ExpiredCode, UnexpectedLambda, InvalidPassword,
+        PasswordHistoryPolicyViolation, UserLambdaValidation, InvalidLambdaResponse, TooManyRequests,
         InvalidUserPoolConfiguration, InternalError, MFAMethodNotFound, InvalidEmailRoleAccessPolicy,
         InvalidSmsRoleAccessPolicy, InvalidSmsRoleTrustRelationship, AliasExists, PasswordResetRequired, UserNotFound,
         UserNotConfirmed, SoftwareTokenMFANotFound, OperationNotEnabled,
@@ -222,15 +222,15 @@ crate::macros::operations! {
         TooManyRequests, InternalError,
     ];
     DeleteManagedLoginBranding(DeleteManagedLoginBrandingRequest) -> Empty, Signed, [
-        ResourceNotFound, ConcurrentModification, InvalidParameter, TooManyRequests, NotAuthorized,
-        OperationNotEnabled, InternalError,
+        ResourceNotFound, ConcurrentModification, InvalidParameter, TooManyRequests, NotAuthorized, OperationNotEnabled,
+        InternalError,
     ];
     DeleteResourceServer(DeleteResourceServerRequest) -> Empty, Signed, [
         InvalidParameter, ResourceNotFound, NotAuthorized, TooManyRequests, OperationNotEnabled, InternalError,
     ];
     DeleteTerms(DeleteTermsRequest) -> Empty, Signed, [
-        ResourceNotFound, ConcurrentModification, InvalidParameter, TooManyRequests, NotAuthorized,
-        OperationNotEnabled, InternalError,
+        ResourceNotFound, ConcurrentModification, InvalidParameter, TooManyRequests, NotAuthorized, OperationNotEnabled,
+        InternalError,
     ];
     DeleteUser(DeleteUserRequest) -> Empty, AccessToken, [
         ResourceNotFound, InvalidParameter, NotAuthorized, TooManyRequests, PasswordResetRequired, UserNotFound,
@@ -245,8 +245,8 @@ crate::macros::operations! {
         InternalError,
     ];
     DeleteUserPoolClient(DeleteUserPoolClientRequest) -> Empty, Signed, [
-        ResourceNotFound, InvalidParameter, TooManyRequests, NotAuthorized, ConcurrentModification,
-        OperationNotEnabled, InternalError,
+        ResourceNotFound, InvalidParameter, TooManyRequests, NotAuthorized, ConcurrentModification, OperationNotEnabled,
+        InternalError,
     ];
     DeleteUserPoolClientSecret(DeleteUserPoolClientSecretRequest) -> DeleteUserPoolClientSecretResponse, Signed, [
         InvalidParameter, InternalServer, TooManyRequests, LimitExceeded, ResourceNotFound,
@@ -515,8 +515,8 @@ crate::macros::operations! {
         TooManyRequests, InternalError,
     ];
     UpdateManagedLoginBranding(UpdateManagedLoginBrandingRequest) -> UpdateManagedLoginBrandingResponse, Signed, [
-        ResourceNotFound, ConcurrentModification, InvalidParameter, TooManyRequests, NotAuthorized,
-        OperationNotEnabled, InternalError,
+        ResourceNotFound, ConcurrentModification, InvalidParameter, TooManyRequests, NotAuthorized, OperationNotEnabled,
+        InternalError,
     ];
     UpdateProvisionedLimit(UpdateProvisionedLimitRequest) -> UpdateProvisionedLimitResponse, Signed, [
         InvalidParameter, ResourceNotFound, NotAuthorized, TooManyRequests, ServiceQuotaExceeded, InternalError,
@@ -545,8 +545,8 @@ crate::macros::operations! {
         InvalidOAuthFlow, OperationNotEnabled, InternalError, FeatureUnavailableInTier,
     ];
     UpdateUserPoolDomain(UpdateUserPoolDomainRequest) -> UpdateUserPoolDomainResponse, Signed, [
-        InvalidParameter, NotAuthorized, ConcurrentModification, ResourceNotFound, TooManyRequests,
-        OperationNotEnabled, InternalError, FeatureUnavailableInTier,
+        InvalidParameter, NotAuthorized, ConcurrentModification, ResourceNotFound, TooManyRequests, OperationNotEnabled,
+        InternalError, FeatureUnavailableInTier,
     ];
     UpdateUserPoolReplica(UpdateUserPoolReplicaRequest) -> UpdateUserPoolReplicaResponse, Signed, [
         InvalidParameter, TooManyRequests, NotAuthorized, OperationNotEnabled, InternalError, ResourceNotFound,
