@@ -16,4 +16,5 @@ pub mod listener;
 pub mod log;
 pub mod operations;
 pub mod readiness;
+pub mod rooms;
 pub mod services;
