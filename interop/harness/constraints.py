@@ -210,17 +210,17 @@ class Model:
     def map_violations(self, shape: dict[str, Any], value: dict, path: str) -> Iterator[Violation]:
         _, key = self.inner(shape, "key")
         name, inner = self.inner(shape, "value")
+        nested = inner["type"] in ("structure", "list", "map")
+        shown = printed(shape, Violation.ANY if nested else map_text(inner, value))
         for constraint in broken_size(shape, len(value)):
-            yield Violation(path, constraint, printed(shape, Violation.ANY))
+            yield Violation(path, constraint, shown)
         if any(broken(key, text) for text in value):
-            constraint = f"Map keys must satisfy constraint: [{', '.join(demands(key))}]"
-            yield Violation(path, constraint, printed(shape | inner_sensitivity(inner), Violation.ANY))
-        if inner["type"] in ("structure", "list", "map"):
+            yield Violation(path, f"Map keys must satisfy constraint: [{', '.join(demands(key))}]", shown)
+        if nested:
             for text, item in value.items():
                 yield from self.violations(name, inner, item, f"{path}.{text}.member")
         elif any(broken(inner, item) for item in value.values()):
-            constraint = f"Map value must satisfy constraint: [{', '.join(demands(inner))}]"
-            yield Violation(path, constraint, printed(shape | inner_sensitivity(inner), Violation.ANY))
+            yield Violation(path, f"Map value must satisfy constraint: [{', '.join(demands(inner))}]", shown)
 
     # --- Values that are wrong ---------------------------------------------------------------------------------------
 
@@ -290,9 +290,11 @@ class Model:
             yield f"value {label}", {valid_text(key): value}
 
 
-def inner_sensitivity(inner: dict[str, Any]) -> dict[str, bool]:
-    """What holds sensitive values is not printed either."""
-    return {"sensitive": True} if inner.get("sensitive") else {}
+def map_text(inner: dict[str, Any], value: dict[str, Any]) -> str:
+    """A map as it is printed: sensitive values are left out, their keys are not."""
+    hidden = inner.get("sensitive")
+    entries = [f"{text}={'' if hidden else item}" for text, item in sorted(value.items())]
+    return f"{{{', '.join(entries)}}}"
 
 
 def printed(shape: dict[str, Any], value: Any) -> Any:
