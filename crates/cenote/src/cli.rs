@@ -17,6 +17,8 @@ pub enum Invocation {
     Serve(Given),
     /// `cenote config check`
     ConfigCheck(Given),
+    /// `cenote config reference`
+    ConfigReference,
     /// `cenote operations`
     Operations(OperationsFormat),
     /// A text to print on standard output: help or version.
@@ -60,7 +62,8 @@ pub fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<
         Some(("serve", found)) => Ok(Invocation::Serve(given(found))),
         Some(("config", found)) => match found.subcommand() {
             Some(("check", found)) => Ok(Invocation::ConfigCheck(given(found))),
-            _ => Err("cenote config needs a command: check".to_owned()),
+            Some(("reference", _)) => Ok(Invocation::ConfigReference),
+            _ => Err("cenote config needs a command: check or reference".to_owned()),
         },
         Some(("operations", found)) => Ok(Invocation::Operations(match text(found, "format").as_deref() {
             Some("json") => OperationsFormat::Json,
@@ -78,9 +81,15 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(with_settings(Command::new("serve").about("Start the server")))
-        .subcommand(Command::new("config").about("Look at the configuration").arg_required_else_help(true).subcommand(
-            with_settings(Command::new("check").about("Print every setting and where it comes from; start nothing")),
-        ))
+        .subcommand(
+            Command::new("config")
+                .about("Look at the configuration")
+                .arg_required_else_help(true)
+                .subcommand(with_settings(
+                    Command::new("check").about("Print every setting and where it comes from; start nothing"),
+                ))
+                .subcommand(Command::new("reference").about("Print every setting that there is, as Markdown")),
+        )
         .subcommand(
             Command::new("operations").about("List every AWS operation and whether it is implemented").arg(
                 Arg::new("format")
@@ -228,6 +237,7 @@ mod tests {
 
     #[test]
     fn formats() {
+        assert_eq!(run("cenote config reference"), Ok(Invocation::ConfigReference));
         assert_eq!(run("cenote operations"), Ok(Invocation::Operations(OperationsFormat::Text)));
         assert_eq!(run("cenote operations --format json"), Ok(Invocation::Operations(OperationsFormat::Json)));
     }

@@ -4,7 +4,7 @@
 //! May touch: the process (arguments, environment, signals, sockets, the data directory) and every room's public door.
 //! Must never know: how a pool, a token or a password works. HTTP types stop in [`http`].
 
-pub mod banner;
+mod banner;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
@@ -13,8 +13,12 @@ pub mod http;
 pub mod in_flight;
 pub mod jobs;
 pub mod listener;
-pub mod log;
+mod log;
 pub mod operations;
-pub mod readiness;
+mod readiness;
 pub mod rooms;
+mod run;
+mod serve;
 pub mod services;
+
+pub use run::run;

@@ -21,8 +21,8 @@ pub fn init(settings: LogSettings) -> Result<(), TryInitError> {
     }
     std::panic::set_hook(Box::new(|panic| {
         // Inside a request the span around it names the request id.
-        let location = panic.location().map(ToString::to_string);
-        tracing::error!(target: "cenote::panic", message = panic_text(panic.payload()), location);
+        let location = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        tracing::error!(target: "cenote::panic", "panicked at {location}: {}", panic_text(panic.payload()));
     }));
     Ok(())
 }

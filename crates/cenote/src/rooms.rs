@@ -2,10 +2,11 @@
 //! requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cenote_base::{Clock, PoolId, Random, RandomExt as _};
-use cenote_messages::{DeliverySettings, MessagesConfig, Worker};
+use cenote_messages::{DeliverySettings, MessagesConfig, Queue, Worker};
 use cenote_pools::directory::{Directory, REFRESH_EVERY};
 use cenote_pools::{AttemptGate, Deps, HashingLimits, Service, ServiceSettings, reap};
 use cenote_secrets::{HashingConfig, HashingParams, PasswordHasher};
@@ -22,6 +23,15 @@ use crate::data_dir::DataDir;
 use crate::first_start::House;
 use crate::jobs::{Handler, Next, Pace, Runner, Sweep};
 use crate::services::{Context, Issuers, Services};
+
+/// Key pairs that are kept ready: for two pools, so that CreateUserPool needn't wait for them to be made.
+const READY_KEY_PAIRS: usize = 4;
+/// How long a stop waits for running deliveries; what is cut off is tried again.
+const DELIVERY_GRACE: Duration = Duration::from_secs(1);
+/// The kind, and the id, of the job that sweeps messages.
+const MESSAGE_SWEEP: &str = "sweep_messages";
+/// The pause between two sweeps of messages.
+const MESSAGE_SWEEP_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why the rooms cannot be furnished: one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +69,7 @@ pub fn furnish(
 ) -> Result<(Rooms, Tasks), RoomsError> {
     let (store, keyring) = (house.store.clone(), house.keyring.clone());
     let signing = SigningKeys::new(store.clone(), keyring.clone(), Arc::clone(clock), Arc::clone(random));
+    signing.keep_stock(READY_KEY_PAIRS);
     let directory = Directory::new(store.clone(), keyring.clone(), Arc::clone(clock));
     let messages = messages_config(&settings.messages, &house.data_dir);
     let (queue, worker) =
@@ -68,7 +79,7 @@ pub fn furnish(
         refresh: RefreshTokens::new(store.clone(), keyring.clone(), Arc::clone(clock)),
         signing,
         hasher: Arc::new(PasswordHasher::new(hashing(settings), Arc::clone(random))?),
-        queue,
+        queue: queue.clone(),
         clock: Arc::clone(clock),
         random: Arc::clone(random),
         directory: directory.clone(),
@@ -86,7 +97,8 @@ pub fn furnish(
     let runner = Runner::new(store.clone(), Arc::clone(clock), Arc::clone(random), node, Pace::default())
         .with(Sweep::KIND, Arc::new(Sweep::new(store.clone(), Arc::clone(clock))))
         .with(reap::POOL, Arc::new(Reaper { store: store.clone(), clock: Arc::clone(clock), what: What::Pool }))
-        .with(reap::CLIENT, Arc::new(Reaper { store, clock: Arc::clone(clock), what: What::Client }));
+        .with(reap::CLIENT, Arc::new(Reaper { store, clock: Arc::clone(clock), what: What::Client }))
+        .with(MESSAGE_SWEEP, Arc::new(MessageSweep(queue)));
     Ok((Rooms { pools: Arc::new(Service::new(deps)) }, Tasks { worker, runner, directory }))
 }
 
@@ -117,7 +129,7 @@ fn messages_config(settings: &MessageSettings, data_dir: &DataDir) -> MessagesCo
         outbox: settings.outbox.then(|| data_dir.outbox()),
         smtp: settings.mail_server.clone(),
         from: settings.from.clone(),
-        delivery: DeliverySettings::default(),
+        delivery: DeliverySettings { stop_grace: DELIVERY_GRACE, ..DeliverySettings::default() },
     }
 }
 
@@ -125,15 +137,7 @@ impl Services for Rooms {
     fn call(&self, target: Target, body: Bytes, context: Context) -> BoxFuture<'_, Result<Vec<u8>, ApiError>> {
         async move {
             match target {
-                Target::Idp(operation) => {
-                    let context = cenote_pools::Context {
-                        request_id: context.request_id,
-                        source: context.source,
-                        user_agent: context.user_agent,
-                        principal: context.principal,
-                    };
-                    self.pools.call(operation, &body, &context).await
-                }
+                Target::Idp(operation) => self.pools.call(operation, &body, &context).await,
                 Target::Identity(operation) => {
                     json::check(target, &body)?;
                     Err(ApiError::not_built(cenote_wire::ServiceOperation::name(operation)))
@@ -181,7 +185,21 @@ impl Handler for Reaper {
                 What::Pool => reap::pool(&self.store, &*self.clock, lease).await,
                 What::Client => reap::client(&self.store, &*self.clock, lease).await,
             };
-            reaped.map(|()| Next::Done).map_err(|error| error.to_string())
+            // Their last batch completes the job.
+            reaped.map(|()| Next::Completed).map_err(|error| error.to_string())
+        }
+        .boxed()
+    }
+}
+
+/// Deletes messages whose time is over.
+struct MessageSweep(Queue);
+
+impl Handler for MessageSweep {
+    fn run<'a>(&'a self, _lease: &'a Lease) -> BoxFuture<'a, Result<Next, String>> {
+        async move {
+            self.0.sweep().await.map_err(|error| error.to_string())?;
+            Ok(Next::Again { progress: None, after: MESSAGE_SWEEP_PAUSE })
         }
         .boxed()
     }
@@ -192,8 +210,10 @@ impl Tasks {
     pub async fn run(self, stop: CancellationToken) {
         let Self { worker, runner, directory } = self;
         // The next start makes up for it, and so does any other node.
-        if let Err(error) = runner.ensure(Sweep::KIND).await {
-            tracing::warn!(%error, "the sweep could not be scheduled");
+        for kind in [Sweep::KIND, MESSAGE_SWEEP] {
+            if let Err(error) = runner.ensure(kind).await {
+                tracing::warn!(kind, %error, "a sweep could not be scheduled");
+            }
         }
         let stopped = stop.clone();
         tokio::join!(
@@ -209,14 +229,18 @@ async fn follow(directory: Directory, stop: CancellationToken) {
     let mut failing = false;
     loop {
         match directory.refresh().await {
-            Ok(()) => failing = false,
+            Ok(()) if failing => {
+                tracing::info!("changes of the configuration can be read again");
+                failing = false;
+            }
             Err(error) if !failing => {
                 tracing::warn!(%error, "changes of the configuration cannot be read");
                 failing = true;
             }
-            Err(_) => {}
+            Ok(()) | Err(_) => {}
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(REFRESH_EVERY) => {}
         }

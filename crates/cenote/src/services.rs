@@ -1,25 +1,10 @@
 //! The seam between the front end and the rooms behind it: what [`crate::http`] asks for, and nothing of who answers.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use cenote_base::PoolId;
-use cenote_iam::Principal;
+pub use cenote_pools::Context;
 use cenote_wire::{ApiError, Target};
 use futures_util::future::BoxFuture;
-
-/// One request, as far as an operation may depend on it.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// The id that the caller is given and the log shows.
-    pub request_id: String,
-    /// Where the request comes from, proxies taken off.
-    pub source: IpAddr,
-    /// The header `User-Agent`.
-    pub user_agent: Option<String>,
-    /// Whose signature the request bears; `None` for the public operations.
-    pub principal: Option<Principal>,
-}
 
 /// The rooms that answer AWS operations.
 pub trait Services: Send + Sync + 'static {

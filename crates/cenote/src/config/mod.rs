@@ -2,6 +2,7 @@
 //! rest of the program takes parts of.
 
 mod layers;
+mod pages;
 mod settings;
 mod values;
 
@@ -17,6 +18,7 @@ use cenote_tokens::MasterKey;
 use ipnet::IpNet;
 
 pub use layers::{ConfigError, DEFAULT_FILE, FILE_VARIABLE, Layers, Origin};
+pub use pages::{describe, reference};
 pub use settings::{Kind, SETTINGS, Setting};
 pub use values::{Database, LogFormat, Outbox, PublicUrl, is_loopback_host, mask_password};
 

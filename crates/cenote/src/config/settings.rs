@@ -94,7 +94,7 @@ settings! {
         "The same per second and app client, over all addresses; 0: no limit";
     CLIENT_BURST = "client_burst": Kind::Value("N"), Some("300"),
         "How many of them one app client may send at once";
-    SHUTDOWN_GRACE_SECONDS = "shutdown_grace_seconds": Kind::Value("SECONDS"), Some("8"),
+    SHUTDOWN_GRACE_SECONDS = "shutdown_grace_seconds": Kind::Value("SECONDS"), Some("7"),
         "How long a stop waits for what is in flight";
     MASTER_KEY = "master_key": Kind::Secret, None,
         "The master key (32 bytes in base64) instead of DIR/master.key";

@@ -25,6 +25,8 @@ use crate::log::panic_text;
 pub enum Next {
     /// The work is done; the job goes.
     Done,
+    /// The work is done, and its last batch completed the job.
+    Completed,
     /// There is more to do later, from `progress` on.
     Again {
         /// Where the next run begins; none: from the start.
@@ -171,6 +173,7 @@ impl Run {
         let now = self.shared.clock.now();
         let (job, kind, attempts) = (&self.lease.id, self.kind, self.lease.attempts);
         let record = match end {
+            End::Well(Next::Completed) => return,
             End::Well(Next::Done) => self.lease.complete(),
             End::Well(Next::Again { progress, after }) => self.lease.reschedule(progress.as_deref(), now + after),
             End::Failed(reason) => {
