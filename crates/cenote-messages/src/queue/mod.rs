@@ -200,7 +200,7 @@ impl Queue {
             // Not committed, or swept: nothing more will be learned, and nothing wrong is claimed.
             Ok(None) => Outcome::Pending,
             Err(error) => {
-                tracing::warn!(message = %id, %error, "the state of a message cannot be read");
+                tracing::warn!(message_id = %id, %error, "the state of a message cannot be read");
                 Outcome::Pending
             }
         }

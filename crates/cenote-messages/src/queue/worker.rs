@@ -121,7 +121,7 @@ impl Worker {
             Ok(_) => Some(MessageRecord { attempts: record.attempts + 1, ..record }),
             Err(BatchError::Unmet { .. }) => None,
             Err(error) => {
-                tracing::warn!(message = record.id, %error, "a message cannot be taken");
+                tracing::warn!(message_id = record.id, %error, "a message cannot be taken");
                 None
             }
         }
@@ -217,11 +217,11 @@ impl Shared {
             match self.store.apply_background(batch.clone()).await {
                 Ok(_) => return,
                 Err(error) if Instant::now() + RECORD_AGAIN < until => {
-                    tracing::warn!(message = record.id, %error, "the result of a delivery cannot be written yet");
+                    tracing::warn!(message_id = record.id, %error, "the result of a delivery cannot be written yet");
                     sleep(RECORD_AGAIN).await;
                 }
                 Err(error) => {
-                    tracing::error!(message = record.id, %error, "the result of a delivery is lost; it will be repeated");
+                    tracing::error!(message_id = record.id, %error, "the result of a delivery is lost; it will be repeated");
                     return;
                 }
             }
@@ -255,7 +255,7 @@ fn backoff(settings: &DeliverySettings, attempts: i64, below: impl Fn(u32) -> u3
 
 fn log_sent(record: &MessageRecord) {
     tracing::info!(
-        message = record.id,
+        message_id = record.id,
         kind = record.kind,
         medium = record.medium,
         pool = record.pool_id.as_str(),
@@ -266,7 +266,7 @@ fn log_sent(record: &MessageRecord) {
 
 fn log_failure(record: &MessageRecord, failure: &Failure, retry_at: Option<Timestamp>) {
     tracing::warn!(
-        message = record.id,
+        message_id = record.id,
         kind = record.kind,
         medium = record.medium,
         pool = record.pool_id.as_str(),

@@ -186,8 +186,10 @@ async fn hand_over(connection: &mut AsyncSmtpConnection, email: &Email) -> Resul
         .await
         .map_err(|error| in_the_message("the recipient", Blame::Message, &error))?;
     connection.command(Data).await.map_err(|error| in_the_message("the message", Blame::Message, &error))?;
+    // The end of the data is sent as CRLF and a dot: with the message's own last CRLF an empty line would be added.
+    let bytes = email.bytes.expose();
     connection
-        .message(email.bytes.expose())
+        .message(bytes.strip_suffix(b"\r\n").unwrap_or(bytes))
         .await
         .map_err(|error| in_the_message("the message", Blame::Message, &error))?;
     Ok(())

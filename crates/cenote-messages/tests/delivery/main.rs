@@ -1,0 +1,11 @@
+//! Messages from the operation's batch to their destination: the queue on both engines, a mail server on the loopback
+//! address, the outbox's folder.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod house;
+mod outbox;
+mod python;
+mod queue;
+mod secrecy;
+mod sink;
+mod smtp;
