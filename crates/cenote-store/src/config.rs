@@ -16,8 +16,9 @@ pub enum Location {
     },
     /// A PostgreSQL server.
     Postgres {
-        /// `postgresql://user:password@host/database?…` as libpq knows it. `sslmode` is `disable`, `prefer` or
-        /// `require`; `options=-csearch_path%3Dname` picks a schema.
+        /// `postgresql://user:password@host/database?…` as libpq knows it. With `sslmode=require` the connection is
+        /// encrypted and the server's certificate and name are verified, by the authorities in `sslrootcert=FILE` or
+        /// the public ones; without it nothing is encrypted. `options=-csearch_path%3Dname` picks a schema.
         url: Secret,
     },
 }

@@ -220,3 +220,37 @@ async fn a_server_that_does_not_wait_for_the_disk_is_made_to() {
     let row = store.read_one(setting, params![]).await.unwrap().unwrap();
     assert_eq!((row.text(0).unwrap(), row.text(1).unwrap()), ("on", "read committed"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_must_be_encrypted_is_or_is_refused() {
+    let mut server = PostgresServer::start();
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let authority = server.write_file("server.crt", &certified.cert.pem());
+    let key = server.write_file("server.key", &certified.signing_key.serialize_pem());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listening = format!("-c listen_addresses=127.0.0.1 -c port={port}");
+    let tls = format!("-c ssl=on -c ssl_cert_file={} -c ssl_key_file={}", authority.display(), key.display());
+    let url =
+        |host: &str, query: &str| StoreConfig::postgres(format!("postgresql://cenote@{host}:{port}/postgres?{query}"));
+    let trusted = format!("sslmode=require&sslrootcert={}", authority.display());
+
+    server.restart_with(&listening);
+    let line = refusal(&url("localhost", &trusted)).await;
+    assert!(line.contains("server does not support TLS"), "{line}");
+
+    server.restart_with(&format!("{listening} {tls}"));
+    let line = refusal(&url("localhost", "sslmode=require")).await;
+    assert!(line.contains("invalid peer certificate: UnknownIssuer"), "{line}");
+    let line = refusal(&url("127.0.0.1", &trusted)).await;
+    assert!(line.contains("invalid peer certificate"), "the certificate is for another name: {line}");
+    let line = refusal(&url("localhost", &format!("sslrootcert={}", authority.display()))).await;
+    assert!(line.contains("sslrootcert needs sslmode=require"), "{line}");
+    let line = refusal(&url("localhost", "sslmode=require&sslrootcert=/nowhere.pem")).await;
+    assert!(line.contains("sslrootcert /nowhere.pem cannot be read"), "{line}");
+
+    let store = open(&url("localhost", &trusted)).await.unwrap();
+    let sql = "select version from pg_stat_ssl where pid = pg_backend_pid()";
+    let row = store.read_one(sql, params![]).await.unwrap().unwrap();
+    assert!(row.text(0).unwrap().starts_with("TLSv1."));
+    store.apply(Batch::new().any("delete from jobs", params![])).await.unwrap();
+}

@@ -8,6 +8,7 @@ use tokio_postgres::NoTls;
 use tokio_postgres::config::{Config, SslMode};
 
 use super::errors;
+use super::tls::{self, Tls};
 use crate::{OpenError, StoreConfig};
 
 /// The oldest version that the tests run against.
@@ -15,10 +16,8 @@ const OLDEST_SERVER: i64 = 15;
 
 /// A pool that has not connected yet.
 pub(super) fn pool(url: &str, config: &StoreConfig) -> Result<Pool, OpenError> {
-    let mut postgres = Config::from_str(url).map_err(|error| OpenError::Url(errors::text(&error)))?;
-    if postgres.get_ssl_mode() == SslMode::Require {
-        return Err(OpenError::Url("sslmode=require is not built yet".to_owned()));
-    }
+    let parts = tls::parts(url);
+    let mut postgres = Config::from_str(&parts.url).map_err(|error| OpenError::Url(errors::text(&error)))?;
     if postgres.get_application_name().is_none() {
         postgres.application_name("cenote");
     }
@@ -33,7 +32,15 @@ pub(super) fn pool(url: &str, config: &StoreConfig) -> Result<Pool, OpenError> {
         let session = session.clone();
         Box::pin(async move { client.batch_execute(&session).await.map_err(HookError::Backend) })
     });
-    let manager = Manager::from_config(postgres, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = if postgres.get_ssl_mode() == SslMode::Require {
+        Manager::from_config(postgres, Tls::new(&parts)?, recycling)
+    } else if parts.authorities.is_some() {
+        // Whoever names an authority does not expect an open connection.
+        return Err(OpenError::Url("sslrootcert needs sslmode=require".to_owned()));
+    } else {
+        Manager::from_config(postgres, NoTls, recycling)
+    };
     Pool::builder(manager)
         .max_size(config.connections.max(1))
         .wait_timeout(Some(config.wait_timeout))

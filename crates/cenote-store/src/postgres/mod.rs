@@ -4,6 +4,7 @@ mod apply;
 mod connect;
 mod errors;
 mod migrate;
+mod tls;
 mod values;
 
 use std::sync::Arc;

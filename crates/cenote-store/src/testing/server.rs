@@ -1,7 +1,7 @@
 //! A PostgreSQL server of the tests' own.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,7 +23,7 @@ pub struct PostgresServer {
     binaries: PathBuf,
     directory: PathBuf,
     user: Option<ServerUser>,
-    settings: &'static str,
+    settings: String,
     watcher: Child,
 }
 
@@ -62,7 +62,7 @@ impl PostgresServer {
     }
 
     /// As [`PostgresServer::start`], with further `-c name=value` settings.
-    pub fn start_with(settings: &'static str) -> Self {
+    pub fn start_with(settings: &str) -> Self {
         let binaries = binaries();
         let directory = tempfile::Builder::new().prefix("cenote-pg-").tempdir().expect("a directory").keep();
         let user = server_user();
@@ -72,6 +72,7 @@ impl PostgresServer {
         let mut stop = as_user(user.as_ref(), &binaries.join("pg_ctl"));
         stop.arg("-D").arg(directory.join("data")).args(["-m", "immediate", "-w", "stop"]);
         let watcher = watch(&directory, &stop);
+        let settings = settings.to_owned();
         let server = Self { binaries, directory, user, settings, watcher };
         server.run("initdb", |command| command.args(INITDB));
         server.start_again();
@@ -89,6 +90,17 @@ impl PostgresServer {
         &self.directory
     }
 
+    /// Puts a file beside its data that the server can read and nobody else.
+    pub fn write_file(&self, name: &str, content: &str) -> PathBuf {
+        let file = self.directory.join(name);
+        fs::write(&file, content).expect("the server's directory can be written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file changes its mode");
+        if let Some(user) = &self.user {
+            chown(&file, Some(user.uid), Some(user.gid)).expect("the file changes its owner");
+        }
+        file
+    }
+
     /// Stops the server and waits for its end.
     pub fn stop(&self, mode: StopMode) {
         let mode = match mode {
@@ -96,6 +108,13 @@ impl PostgresServer {
             StopMode::Immediate => "immediate",
         };
         self.run("pg_ctl", |command| command.args(["-m", mode, "-w", "stop"]));
+    }
+
+    /// Stops the server and starts it with these settings in place of those that it was started with.
+    pub fn restart_with(&mut self, settings: &str) {
+        self.stop(StopMode::Fast);
+        settings.clone_into(&mut self.settings);
+        self.start_again();
     }
 
     /// Starts the server after a [`stop`](Self::stop) and waits until it answers.
