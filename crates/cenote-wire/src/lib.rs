@@ -5,6 +5,23 @@
 //! by `tools/wiregen` from the service models and never edited by hand.
 //! May touch: bytes and text, nothing else. No I/O.
 //! Must never know: HTTP types, storage, user pools and their rules, who the caller is.
+//!
+//! ```
+//! use cenote_wire::{Target, idp, json, target};
+//!
+//! let target = target::parse("AWSCognitoIdentityProviderService.ListUserPools")?;
+//! assert_eq!(target, Target::Idp(idp::Operation::ListUserPools));
+//!
+//! let input: idp::ListUserPoolsRequest = json::decode(br#"{"MaxResults":10}"#)?;
+//! assert_eq!(input.max_results, Some(10));
+//!
+//! let error = json::decode::<idp::ListUserPoolsRequest>(b"{}").unwrap_err();
+//! assert_eq!(error.code.wire_name(), "InvalidParameterException");
+//!
+//! let answer = idp::ListUserPoolsResponse { user_pools: Some(Vec::new()), ..Default::default() };
+//! assert_eq!(json::encode(&answer), br#"{"UserPools":[]}"#);
+//! # Ok::<(), cenote_wire::ApiError>(())
+//! ```
 
 pub mod api;
 mod container;
