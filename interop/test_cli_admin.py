@@ -84,14 +84,10 @@ def test_client_life(program: Program):
 def test_listing_pages_show_each_pool_once(program: Program):
     made = {program.admin.create_user_pool(PoolName=f"page {n}")["UserPool"]["Id"] for n in range(5)}
 
-    # The CLI's own paging, three pages at least.
-    listed = aws(program, "list-user-pools", "--max-results", "60", "--page-size", "2")["UserPools"]
-    ids = [pool["Id"] for pool in listed]
-    assert len(ids) == len(set(ids))
-    assert made <= set(ids)
-    assert set(listed[0]) >= {"Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate"}
+    listed = aws(program, "list-user-pools", "--max-results", "1")["UserPools"]
+    assert [set(pool) for pool in listed] == [{"Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate"}]
 
-    # A caller's paging, while pools that were seen already go away.
+    # Pools that were seen already go away on the way.
     seen, token = [], None
     while True:
         page = program.admin.list_user_pools(MaxResults=2, **({"NextToken": token} if token else {}))
@@ -113,11 +109,9 @@ def test_listing_pages_of_clients(program: Program):
         ]
         for n in range(5)
     ]
-    pages = program.admin.get_paginator("list_user_pool_clients").paginate(
-        UserPoolId=pool_id, PaginationConfig={"PageSize": 2}
-    )
-    listed = [client["ClientId"] for page in pages for client in page["UserPoolClients"]]
-    assert sorted(listed) == sorted(made)
+    # The CLI's own paging.
+    listed = aws(program, "list-user-pool-clients", "--user-pool-id", pool_id, "--page-size", "2")["UserPoolClients"]
+    assert sorted(client["ClientId"] for client in listed) == sorted(made)
 
 
 @pytest.mark.parametrize("token", ["garbage", "AAAA" * 20])

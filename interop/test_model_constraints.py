@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import local
+from queue import SimpleQueue
 
 import pytest
 from botocore.credentials import Credentials
@@ -39,13 +39,17 @@ def test_every_operation_is_here():
 def test_constraints(program: Program, root: Credentials, service: str, operation: str):
     model = load(service)
     credentials = None if model.is_public(operation) else root
-    mine = local()
+    wires: SimpleQueue[Wire] = SimpleQueue()
+    for _ in range(THREADS):
+        wires.put(Wire(program.port, keep=True))
 
     def problem(case: Case) -> str | None:
         """What is wrong with the answer to a case."""
-        if not hasattr(mine, "wire"):
-            mine.wire = Wire(program.port)
-        answer = mine.wire.call(operation, case.body, service=model.target, credentials=credentials)
+        wire = wires.get()
+        try:
+            answer = wire.call(operation, case.body, service=model.target, credentials=credentials)
+        finally:
+            wires.put(wire)
         if answer.status != 400:
             return f"{case.name}: HTTP {answer.status}: {answer.body[:PARTS]!r}"
         code, message = answer.error
@@ -58,6 +62,8 @@ def test_constraints(program: Program, root: Credentials, service: str, operatio
 
     with ThreadPoolExecutor(THREADS) as threads:
         problems = [found for found in threads.map(problem, model.cases(operation)) if found]
+    while not wires.empty():
+        wires.get().close()
     assert not problems, f"{len(problems)} cases\n" + "\n".join(problems[:PARTS])
 
 

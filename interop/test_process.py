@@ -19,7 +19,7 @@ from harness.expect import refused
 from harness.postgres import Postgres
 from harness.program import STOPS_WITHIN, Program, connection_refused
 from harness.wait import wait_until
-from harness.wire import CONTENT_TYPE, IDP
+from harness.wire import CONTENT_TYPE, IDP, Wire
 
 THREADS = 4
 RECOVERS_WITHIN = 20.0
@@ -118,9 +118,10 @@ def test_stop_finishes_what_is_in_flight(launch):
     process.send_signal(signal.SIGTERM)
     wait_until(lambda: connection_refused(program.port), STOPS_WITHIN, "no new connections are taken")
     wire.connection.send(body[10:])
-    answer = wire.connection.getresponse()
+    answer = wire.answer()
+    wire.close()
     assert answer.status == 200
-    assert b"in flight" in answer.read()
+    assert answer.json["UserPool"]["Name"] == "in flight"
     assert process.wait(STOPS_WITHIN) == 0
 
     program.process = None
@@ -131,11 +132,12 @@ def test_stop_finishes_what_is_in_flight(launch):
 
 def test_stop_does_not_wait_for_idle_connections(launch_once):
     program = launch_once()
-    idle = program.wire
+    idle = Wire(program.port, keep=True)
     assert idle.request("GET", "/health/live").status == 200
     begun = time.monotonic()
     program.stop()
     assert time.monotonic() - begun < STOPS_WITHIN / 2
+    idle.close()
 
 
 def test_stop_does_not_wait_for_ever(launch_once):
@@ -145,6 +147,7 @@ def test_stop_does_not_wait_for_ever(launch_once):
     slow.connection.putheader("Content-Length", "100")
     slow.connection.endheaders(b"{")
     program.stop()
+    slow.close()
 
 
 def test_stop_under_load_loses_nothing(launch, stream):

@@ -311,12 +311,14 @@ def test_resent_invitations(app: App):
 
 def test_settings_without_effect_fail_closed(program: Program):
     arn = "arn:aws:lambda:us-east-1:123456789012:function:gate"
-    gated = new_app(program, LambdaConfig={"PreSignUp": arn, "PreAuthentication": arn})
-    with refused("NotImplementedException"):
-        gated.sign_up()
+    gated = new_app(program)
     name = gated.confirmed_user()
-    with refused("NotImplementedException"):
-        gated.sign_in(name)
+    assert gated.sign_in(name)["AuthenticationResult"]
+    triggers = {"PreSignUp": arn, "PreAuthentication": arn}
+    program.admin.update_user_pool(UserPoolId=gated.pool_id, LambdaConfig=triggers, AutoVerifiedAttributes=["email"])
+    for call in (gated.sign_up, gated.create_user, lambda: gated.sign_in(name)):
+        with refused("NotImplementedException"):
+            call()
 
 
 def test_operation_that_is_not_built(program: Program, app: App):

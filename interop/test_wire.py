@@ -273,7 +273,8 @@ def test_body_too_large_in_chunks(program: Program):
     headers = {"Content-Type": CONTENT_TYPE, "X-Amz-Target": f"{IDP}.{PUBLIC}", "Host": wire.host}
     chunks = (b"x" * 65_536 for _ in range(48))
     wire.connection.request("POST", "/", body=chunks, headers=headers, encode_chunked=True)
-    assert wire.connection.getresponse().status == 413
+    assert wire.answer().status == 413
+    wire.close()
 
 
 def test_settings_of_the_size(launch_once):

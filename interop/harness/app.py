@@ -65,8 +65,10 @@ class App:
     # --- A user's steps --------------------------------------------------------------------------------------------
 
     def sign_up(self, username: str | None = None, password: str = PASSWORD, **values: str) -> dict[str, Any]:
+        """SignUp with an address of the user's own, unless the name is one or another is given."""
         username = username or fresh_name()
-        values = {"email": address(username)} | values
+        if "@" not in username:
+            values = {"email": address(username)} | values
         return self.program.public.sign_up(
             ClientId=self.client_id,
             Username=username,

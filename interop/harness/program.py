@@ -230,7 +230,8 @@ def connection_refused(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.connect()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
+        # Reset: it was queued while the listener was being closed.
         return True
     finally:
         connection.close()

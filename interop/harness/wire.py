@@ -34,27 +34,34 @@ class Answer:
 
 
 class Wire:
-    """One keep-alive connection to the program."""
+    """One connection to the program, made anew for each request unless it is kept."""
 
-    def __init__(self, port: int):
-        self.port = port
+    def __init__(self, port: int, keep: bool = False):
+        self.keep = keep
         self.host = f"localhost:{port}"
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None) -> Answer:
+        whole = False
         try:
             self.connection.request(method, path, body=body, headers={"Host": self.host} | (headers or {}))
-            response = self.connection.getresponse()
+            answer = self.answer()
+            whole = True
+            return answer
+        finally:
+            if not (whole and self.keep):
+                self.close()
+
+    def answer(self) -> Answer:
+        """The answer to what was sent on the connection."""
+        with self.connection.getresponse() as response:
             return Answer(response.status, response.headers, response.read())
-        except BaseException:
-            self.connection.close()
-            raise
+
+    def close(self) -> None:
+        self.connection.close()
 
     def get(self, path: str, **headers: str) -> Answer:
-        try:
-            return self.request("GET", path, headers=headers)
-        finally:
-            self.connection.close()
+        return self.request("GET", path, headers=headers)
 
     def call(
         self,
