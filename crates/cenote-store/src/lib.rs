@@ -11,6 +11,7 @@ pub mod audit;
 mod batch;
 pub mod changes;
 mod config;
+pub mod cost;
 mod error;
 pub mod instance;
 pub mod jobs;

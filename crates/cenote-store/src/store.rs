@@ -8,7 +8,7 @@ use crate::batch::Lane;
 use crate::migrations::{MIGRATIONS, Migration};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::{Batch, BatchError, Location, OpenError, Row, StoreConfig, StoreError, Value};
+use crate::{Batch, BatchError, Location, OpenError, Row, StoreConfig, StoreError, Value, cost};
 
 /// The database. Cheap to clone; all clones are one store.
 #[derive(Clone, Debug)]
@@ -61,6 +61,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Faulty`].
     pub async fn read(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        cost::read();
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.read(sql, &params).await,
             Engine::Postgres(postgres) => postgres.read(sql, &params).await,
@@ -102,10 +103,19 @@ impl Store {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
+        cost::batch(batch.len());
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.apply(batch, lane).await,
             Engine::Postgres(postgres) => postgres.apply(batch, lane).await,
         }
+    }
+
+    /// Whether the database answers: for readiness.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read("select 1", Vec::new()).await.map(|_| ())
     }
 
     /// Finishes what was accepted and gives the database free; calls on any clone fail from now on. Without it, this

@@ -178,6 +178,28 @@ async fn a_full_disk_refuses_what_does_not_fit_and_nothing_else() {
     store.apply(insert("it fits again".to_owned(), 3000)).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_program_that_writes_makes_writes_wait_not_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = StoreConfig::sqlite(directory.path().join("cenote.db"));
+    config.wait_timeout = std::time::Duration::from_millis(20);
+    let store = open(&config).await.unwrap();
+    let write = || Batch::new().any("delete from jobs", params![]);
+    let other = rusqlite::Connection::open(directory.path().join("cenote.db")).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let mut writes = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let (store, write) = (store.clone(), write());
+        writes.spawn(async move { store.apply(write).await });
+    }
+    for refused in writes.join_all().await {
+        assert_eq!(refused, Err(BatchError::Unavailable("database is locked".to_owned())));
+    }
+    store.ping().await.unwrap();
+    other.execute_batch("rollback").unwrap();
+    store.apply(write()).await.unwrap();
+}
+
 #[tokio::test]
 async fn urls_that_are_no_urls_are_refused_without_their_password() {
     for url in ["postgresql://u:hunter2@h:port/d", "postgresql://u:hunter2@h/d?nonsense=1", "hunter2"] {

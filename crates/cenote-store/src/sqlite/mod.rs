@@ -37,7 +37,7 @@ impl Sqlite {
         migrations: &[Migration],
         now: cenote_base::Timestamp,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(path, migrations, now)?;
+        let opened = open::open(path, migrations, now, config.wait_timeout)?;
         if let Some(pages) = config.page_limit {
             open::limit_pages(&opened, pages)?;
         }

@@ -28,7 +28,9 @@ pub(super) struct Opened {
 }
 
 /// Locks, opens, checks and migrates the database.
-pub(super) fn open(path: &Path, known: &[Migration], now: Timestamp) -> Result<Opened, OpenError> {
+///
+/// `wait`: how long a write waits for another program that is writing (a shell, a backup).
+pub(super) fn open(path: &Path, known: &[Migration], now: Timestamp, wait: Duration) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenError::SqliteTooOld { found: rusqlite::version() });
     }
@@ -36,7 +38,7 @@ pub(super) fn open(path: &Path, known: &[Migration], now: Timestamp) -> Result<O
     let path = std::path::absolute(path).map_err(|error| directory_error(path, &error))?;
     let lock = lock(&path)?;
     create(&path)?;
-    let mut connection = connect(&path).map_err(|error| open_error(&path, &error))?;
+    let mut connection = connect(&path, wait).map_err(|error| open_error(&path, &error))?;
     claim(&path, &connection)?;
     settle(&path, &connection)?;
     migrate(&path, &mut connection, known, now)?;
@@ -52,17 +54,18 @@ pub(super) fn limit_pages(opened: &Opened, pages: u32) -> Result<(), OpenError> 
 
 /// A connection that reads only.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = connect(path)?;
+    // Beside a writer a reader waits only while a log is recovered.
+    let connection = connect(path, Duration::from_secs(1))?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     Ok(connection)
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, wait: Duration) -> rusqlite::Result<Connection> {
     // Without CREATE: the file was made with its permissions before, and must not come back when it is taken away.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(wait)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
@@ -187,7 +190,8 @@ mod tests {
     use super::*;
 
     fn opened(directory: &tempfile::TempDir) -> Opened {
-        open(&directory.path().join("cenote.db"), migrations::MIGRATIONS, Timestamp::from_secs(1)).unwrap()
+        let path = directory.path().join("cenote.db");
+        open(&path, migrations::MIGRATIONS, Timestamp::from_secs(1), Duration::from_secs(5)).unwrap()
     }
 
     #[test]

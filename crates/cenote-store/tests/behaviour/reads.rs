@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cenote_store::testing::TestStore;
-use cenote_store::{Batch, Row, Store, StoreError, params};
+use cenote_store::{Batch, Row, Store, StoreError, cost, params};
 
 use crate::batches::person;
 use crate::on_both_engines;
@@ -16,6 +16,7 @@ on_both_engines! {
     text_sorts_by_its_bytes,
     paging_sees_each_surviving_row_once,
     a_read_sees_what_was_acknowledged,
+    what_was_asked_is_counted,
 }
 
 async fn every_kind_of_value_comes_back(store: TestStore) {
@@ -131,4 +132,17 @@ async fn a_read_sees_what_was_acknowledged(store: TestStore) {
         let row = store.read_one("select n from tallies where id = 'a'", params![]).await.unwrap().unwrap();
         assert_eq!(row.int(0).unwrap(), n);
     }
+}
+
+async fn what_was_asked_is_counted(store: TestStore) {
+    let work = async {
+        store.ping().await.unwrap();
+        store.read_one("select id from people where id = '1'", params![]).await.unwrap();
+        store.apply(person("1", "ann").extend(person("2", "bob"))).await.unwrap();
+        store.apply(person("1", "ann")).await.unwrap_err();
+        store.apply(Batch::new()).await.unwrap();
+    };
+    let ((), cost) = cost::measured(work).await;
+    assert_eq!(cost, cost::Cost { reads: 2, batches: 2, batch_statements: 3 });
+    assert_eq!(cost.statements(), 5);
 }
