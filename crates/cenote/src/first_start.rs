@@ -13,7 +13,7 @@ use cenote_store::instance::{self, ALREADY_INITIALISED};
 use cenote_store::{BatchError, OpenError, Store, StoreConfig, StoreError};
 use cenote_tokens::{InvalidMasterKey, Keyring, KeyringError, MasterKey};
 
-use crate::config::{Database, Settings};
+use crate::config::{Database, Settings, mask_password};
 use crate::data_dir::{DataDir, DataDirError, read_secret, write_secret};
 
 /// Why the house does not open: each is one line for the operator.
@@ -22,9 +22,17 @@ pub enum StartError {
     /// The data directory.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The database.
+    /// The database in the data directory.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Sqlite(OpenError),
+    /// The database server.
+    #[error("{error} ({url})")]
+    Postgres {
+        /// Its URL, without the password.
+        url: String,
+        /// Why it cannot be used.
+        error: OpenError,
+    },
     /// The master key's file holds something else.
     #[error("{}: {reason}", path.display())]
     MasterKeyFile {
@@ -101,7 +109,11 @@ pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>, random: &Arc<dyn 
         Database::Sqlite => StoreConfig::sqlite(data_dir.database()),
         Database::Postgres(url) => StoreConfig::postgres(url.clone()),
     };
-    let store = Store::open(&config, Arc::clone(clock), Arc::clone(random)).await?;
+    let opened = Store::open(&config, Arc::clone(clock), Arc::clone(random)).await;
+    let store = opened.map_err(|error| match &settings.database {
+        Database::Sqlite => StartError::Sqlite(error),
+        Database::Postgres(url) => StartError::Postgres { url: mask_password(url.expose()), error },
+    })?;
     let _lock = data_dir.lock()?;
     let mut made = Made::default();
     match furnish(settings, &data_dir, &store, clock, random, &mut made).await {
