@@ -56,7 +56,7 @@ def test_constraints(program: Program, root: Credentials, service: str, operatio
         if code != SERVICES[service]:
             return f"{case.name}: {code}: {message}"
         if not case.explains(message or ""):
-            expected = "\n    ".join(part.expression[:600] for part in case.violations)
+            expected = "\n    ".join(str(part)[:600] for part in case.violations)
             return f"{case.name}: {message[:600]!r}\n  expected:\n    {expected}"
         return None
 
