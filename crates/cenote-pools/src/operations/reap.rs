@@ -20,10 +20,12 @@ pub const GRACE: Duration = Duration::from_secs(30);
 
 /// How long a step may take before another node goes on.
 const STEP: Duration = Duration::from_secs(60);
-/// Users per step: with aliases, searchable attributes, codes and sign-ins a user has about ten rows.
-const USERS: i64 = 50;
+/// Users per step: with aliases, searchable attributes and codes a user has about a dozen rows.
+const USERS: i64 = 40;
 /// Sign-ins per step.
 const FAMILIES: i64 = 500;
+/// App clients looked at together.
+const CLIENTS: i64 = 60;
 
 /// Why a reaping stopped; its job is tried again later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +44,8 @@ pub enum ReapError {
     Write(#[from] BatchError),
 }
 
-/// Takes what is left of a deleted pool: first its users, then everything else; completes the job.
+/// Takes what is left of a deleted pool: first the sign-ins, of which a user may have any number, then the users, then
+/// everything else; completes the job.
 ///
 /// # Errors
 /// [`ReapError`]; what was deleted stays deleted.
@@ -50,6 +53,15 @@ pub async fn pool(store: &Store, clock: &dyn Clock, lease: &Lease) -> Result<(),
     let pool: PoolId = payload(lease).parse()?;
     if pools::find(store, &pool).await?.is_some() {
         return Err(ReapError::Alive(pool.to_string()));
+    }
+    let mut last = String::new();
+    loop {
+        let page = clients::page(store, &pool, &last, CLIENTS).await?;
+        let Some(end) = page.last() else { break };
+        end.client_id.as_str().clone_into(&mut last);
+        for client in &page {
+            take_families(store, clock, lease, &client.client_id).await?;
+        }
     }
     while pools::has_users(store, &pool).await? {
         step(store, clock, lease, pools::reap_users(&pool, USERS)).await?;
@@ -67,10 +79,15 @@ pub async fn client(store: &Store, clock: &dyn Clock, lease: &Lease) -> Result<(
     if clients::find(store, &client).await?.is_some() {
         return Err(ReapError::Alive(client.to_string()));
     }
-    while families::client_has_any(store, &client).await? {
-        step(store, clock, lease, families::delete_of_client(&client, FAMILIES)).await?;
-    }
+    take_families(store, clock, lease, &client).await?;
     store.apply_background(lease.complete().extend(clients::reap(&client))).await?;
+    Ok(())
+}
+
+async fn take_families(store: &Store, clock: &dyn Clock, lease: &Lease, client: &ClientId) -> Result<(), ReapError> {
+    while families::client_has_any(store, client).await? {
+        step(store, clock, lease, families::delete_of_client(client, FAMILIES)).await?;
+    }
     Ok(())
 }
 
