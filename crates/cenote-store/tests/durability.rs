@@ -1,4 +1,5 @@
 //! What was acknowledged is there, however the program or the database ends.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
 //! What cannot be opened is refused with one clear line, and nothing is changed by the attempt.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};

@@ -1,4 +1,5 @@
 //! PostgreSQL at its worst: connections that die, stall and are cut, behind a proxy that reads along.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,11 @@
 //! How the store behaves, written once and run on both engines.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod batches;
 mod concurrency;
