@@ -45,6 +45,8 @@ pub struct Line<'a> {
     pub path: &'a str,
     /// The HTTP status of the answer.
     pub status: u16,
+    /// What the store was asked.
+    pub statements: u64,
     /// From the request's head to the answer's.
     pub took: Duration,
     /// Where the request comes from.
@@ -92,6 +94,7 @@ impl Note {
                     status = line.status,
                     error = facts.error,
                     detail = facts.detail,
+                    statements = line.statements,
                     ms = line.took.as_micros() as f64 / 1000.0,
                     address = %line.source,
                     "request"

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use cenote_base::RandomExt;
+use cenote_store::cost::measured;
 use cenote_wire::ApiError;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Response};
@@ -49,7 +50,8 @@ async fn answer_and_log(front: &Front, mut request: Request, next: Next, request
     let note = Note::default();
     request.extensions_mut().insert(note.clone());
     request.extensions_mut().insert(Origin { request_id: request_id.clone(), source });
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+    let (answered, cost) = measured(AssertUnwindSafe(next.run(request)).catch_unwind()).await;
+    let mut response = match answered {
         Ok(response) => response,
         Err(panic) => {
             let error = ApiError::internal(format!("panic: {}", panic_text(&*panic)));
@@ -67,6 +69,7 @@ async fn answer_and_log(front: &Front, mut request: Request, next: Next, request
         method: method.as_str(),
         path: &path,
         status: response.status().as_u16(),
+        statements: cost.statements(),
         took: started.elapsed(),
         source,
     });

@@ -7,6 +7,9 @@ use crate::cli::OperationsFormat;
 /// Whether an operation is implemented, as the wiring knows it.
 pub type IsImplemented = fn(Target) -> bool;
 
+/// What of the settings is still to be built, for the page.
+const SETTINGS: &str = include_str!("settings.md");
+
 /// The list in a format; it ends with a line feed.
 pub fn list(format: OperationsFormat, is_implemented: IsImplemented) -> String {
     match format {
@@ -58,6 +61,8 @@ fn markdown(is_implemented: IsImplemented) -> String {
             page.push_str(&format!("| {} | {} | {mark} |\n", target.name(), credentials(target.auth())));
         }
     }
+    page.push('\n');
+    page.push_str(SETTINGS);
     page
 }
 
