@@ -69,8 +69,10 @@ bench: ## measure rates beside their limits on this machine
 	$(CARGO) run --release --locked --package cenote-bench
 
 .PHONY: generate
-generate: setup ## write the generated code from the service models
+generate: setup ## write the generated code from the service models, and the pages that the program writes
 	$(CARGO) run --quiet --locked --package wiregen -- --models "$(models)"
+	$(CARGO) run --quiet --locked --package cenote -- operations --format markdown >docs/compatibility.md
+	$(CARGO) run --quiet --locked --package cenote -- config reference >docs/configuration.md
 
 .PHONY: lock-python
 lock-python: ## lock interop/requirements.in with hashes (needs uv)
