@@ -13,6 +13,7 @@ pub mod keys;
 pub mod messages;
 pub mod pools;
 pub mod sessions;
+pub mod swept;
 pub mod users;
 
 use std::str::FromStr;

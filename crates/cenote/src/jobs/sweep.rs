@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use cenote_base::{Clock, Timestamp};
 use cenote_store::jobs::Lease;
-use cenote_store::records::{attempts, codes, families, sessions};
-use cenote_store::{Batch, Store, StoreFailure, params};
+use cenote_store::records::swept::{SWEPT, Swept};
+use cenote_store::{Store, StoreFailure};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{Handler, Next};
 
-/// What expired is kept this long, for clocks of nodes that differ.
-const KEPT: Duration = Duration::from_secs(600);
 /// The pause between two sweeps.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Rows of one write.
@@ -21,21 +19,7 @@ const ROWS: i64 = 500;
 /// Writes in a row for one table, so that none waits for another's backlog of millions.
 const ROUNDS: usize = 200;
 
-/// A table that is swept: whether anything expired before a time, and the deletion of some of it.
-struct Table {
-    any_expired: &'static str,
-    sweep: fn(Timestamp, i64) -> Batch,
-}
-
-const TABLES: &[Table] = &[
-    Table { any_expired: "select 1 from attempts where expires_at < $1 limit 1", sweep: attempts::sweep },
-    Table { any_expired: "select 1 from codes where expires_at < $1 limit 1", sweep: codes::sweep },
-    Table { any_expired: "select 1 from token_families where expires_at < $1 limit 1", sweep: families::sweep },
-    Table { any_expired: "select 1 from used_sessions where expires_at < $1 limit 1", sweep: sessions::sweep },
-    Table { any_expired: "select 1 from flow_states where expires_at < $1 limit 1", sweep: sessions::sweep },
-];
-
-/// Sweeps the tables of sign-in state.
+/// Sweeps the tables whose rows expire.
 pub struct Sweep {
     store: Store,
     clock: Arc<dyn Clock>,
@@ -52,20 +36,20 @@ impl Sweep {
 
     /// Whether everything that expired is gone.
     async fn sweep(&self) -> Result<bool, StoreFailure> {
-        let before = self.clock.now() - KEPT;
+        let now = self.clock.now();
         let mut clean = true;
-        for table in TABLES {
-            clean &= self.sweep_table(table, before).await?;
+        for table in SWEPT {
+            clean &= self.sweep_table(table, now).await?;
         }
         Ok(clean)
     }
 
-    async fn sweep_table(&self, table: &Table, before: Timestamp) -> Result<bool, StoreFailure> {
+    async fn sweep_table(&self, table: &Swept, now: Timestamp) -> Result<bool, StoreFailure> {
         for _ in 0..ROUNDS {
-            if self.store.read_one(table.any_expired, params![before]).await?.is_none() {
+            if !table.is_due(&self.store, now).await? {
                 return Ok(true);
             }
-            self.store.apply_background((table.sweep)(before, ROWS)).await?;
+            self.store.apply_background(table.delete(now, ROWS)).await?;
         }
         Ok(false)
     }
