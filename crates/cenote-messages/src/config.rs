@@ -118,8 +118,8 @@ pub enum SmtpConfigError {
 }
 
 impl SmtpConfig {
-    /// Reads `smtp://[user:password@]host[:port]`, likewise with `smtp+starttls` and `smtps`. User name and password are
-    /// percent-encoded.
+    /// Reads `smtp://[user:password@]host[:port]`, likewise with `smtp+starttls` and `smtps`. User name and password
+    /// are percent-encoded.
     ///
     /// # Errors
     /// [`SmtpConfigError`], naming the part that is wrong.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::Medium;
 use crate::message::{Mailbox, MessageError, MessageId, OutgoingMessage};
 
-/// Subject, body and senders: what is sealed in one piece. The destination is sealed apart, so that it can be shown when
-/// the content is gone.
+/// Subject, body and senders: what is sealed in one piece. The destination is sealed apart, so that it can be shown
+/// when the content is gone.
 pub(crate) struct Content {
     pub subject: Option<String>,
     pub body: Secret,

@@ -1,8 +1,8 @@
 //! E-mail and SMS: the texts, the queue that makes each of them part of what caused it, delivery, and the outbox.
 //!
 //! An operation renders a template ([`templates`]), seals the message ([`Queue::prepare`]), commits its row in the
-//! operation's own batch, wakes the worker ([`Queue::wake`]) and, where the caller may know, waits a bounded time for the
-//! outcome ([`Queue::wait`]). One [`Worker`] per node delivers: to a mail server, or as files of the outbox.
+//! operation's own batch, wakes the worker ([`Queue::wake`]) and, where the caller may know, waits a bounded time for
+//! the outcome ([`Queue::wait`]). One [`Worker`] per node delivers: to a mail server, or as files of the outbox.
 //!
 //! May touch: the message table, the keyring, the outbox's folder, the mail server.
 //! Must never know: HTTP, AWS shapes, users and their codes, which template a pool chose; or where links lead: URLs are

@@ -1,5 +1,5 @@
-//! How a destination is shown to somebody who may not see it whole: in `CodeDeliveryDetails`, challenge parameters and on
-//! the login pages (reference 03 §2).
+//! How a destination is shown to somebody who may not see it whole: in `CodeDeliveryDetails`, challenge parameters
+//! and on the login pages (reference 03 §2).
 
 use crate::Medium;
 

@@ -348,7 +348,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn line_breaks_are_refused(before in "[a-z]{0,10}", breaker in "[\r\n\u{0}\u{b}\u{c}\u{85}\u{2028}\u{2029}]", after: String) {
+        fn line_breaks_are_refused(
+            before in "[a-z]{0,10}",
+            breaker in "[\r\n\u{0}\u{b}\u{c}\u{85}\u{2028}\u{2029}]",
+            after: String,
+        ) {
             let text = format!("{before}{breaker}{after}");
             let (to, from) = (format!("{text}@example.com"), format!("{text} <a@example.com>"));
             prop_assert!(matches!(email("a@example.com", &text).check(), Err(MessageError::InvalidSubject)));

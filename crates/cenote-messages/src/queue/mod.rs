@@ -145,8 +145,8 @@ impl Queue {
 
     /// Waits until the message is delivered, given up or found to need another try, at most `at_most` (of real time).
     ///
-    /// What this node's worker does is known at once and costs no statement; what another node does is seen by reading the
-    /// row at the poll interval, and once at the end.
+    /// What this node's worker does is known at once and costs no statement; what another node does is seen by
+    /// reading the row at the poll interval, and once at the end.
     pub async fn wait(&self, id: &MessageId, at_most: Duration) -> Outcome {
         let shared = &*self.0;
         let mut news = match shared.board.watch(id) {
@@ -168,8 +168,8 @@ impl Queue {
         }
     }
 
-    /// Deletes what expired and, as the outbox's folder does, of finished messages all but the newest thousand; for the jobs runner. Writes in the
-    /// background lane, at most 500 rows in each write.
+    /// Deletes what expired and, as the outbox's folder does, of finished messages all but the newest thousand; for
+    /// the jobs runner. Writes in the background lane, at most 500 rows in each write.
     ///
     /// # Errors
     /// When the database does not answer; what was deleted until then stays deleted.

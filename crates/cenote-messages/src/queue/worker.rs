@@ -93,8 +93,8 @@ impl Worker {
         }
     }
 
-    /// Takes due messages for the free places and starts their delivery. Gives how many were started and whether more may
-    /// be waiting.
+    /// Takes due messages for the free places and starts their delivery. Gives how many were started and whether more
+    /// may be waiting.
     async fn start(&self, running: &mut JoinSet<()>) -> Result<(usize, bool), MessageError> {
         let free = self.shared.settings.concurrency.max(1).saturating_sub(running.len());
         if free == 0 {
@@ -209,8 +209,9 @@ impl Shared {
         self.transports.keeps_content(medium)
     }
 
-    /// Writes the result until the database takes it or the lease is over: a result that is lost sends the message twice.
-    /// The statements change nothing when they have taken effect already, so that an unknown outcome may be repeated.
+    /// Writes the result until the database takes it or the lease is over: a result that is lost sends the message
+    /// twice. The statements change nothing when they have taken effect already, so that an unknown outcome may be
+    /// repeated.
     async fn write_down(&self, record: &MessageRecord, batch: Batch) {
         let until = Instant::now() + self.lease() - self.transports.limit();
         loop {
@@ -221,7 +222,7 @@ impl Shared {
                     sleep(RECORD_AGAIN).await;
                 }
                 Err(error) => {
-                    tracing::error!(message_id = record.id, %error, "the result of a delivery is lost; it will be repeated");
+                    tracing::error!(message_id = record.id, %error, "the result of a delivery is lost: it is repeated");
                     return;
                 }
             }
@@ -295,7 +296,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_wait_is_between_half_and_all(attempts: i64, first in 1u64..1_000_000, longest in 1u64..100_000_000, draw: u32) {
+        fn a_wait_is_between_half_and_all(
+            attempts: i64,
+            first in 1u64..1_000_000,
+            longest in 1u64..100_000_000,
+            draw: u32,
+        ) {
             let settings = DeliverySettings {
                 first_retry: Duration::from_millis(first),
                 longest_retry: Duration::from_millis(longest),

@@ -8,7 +8,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cenote_base::{Clock, Random, RandomExt, SecretBytes, Timestamp};
@@ -21,8 +21,13 @@ use crate::message::MessageId;
 
 /// How long a file is kept.
 pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How many files are kept.
+/// How many files there are at most.
 pub(crate) const KEPT_FILES: usize = 1_000;
+/// The folder is pruned at every so many writes, for that many files more than needed: reading a thousand names at each
+/// write would cost more than the write.
+const PRUNED_EVERY: usize = 50;
+/// And at the first write after so long.
+const PRUNED_AFTER: Duration = Duration::from_secs(60 * 60);
 
 const UNFINISHED: &str = ".tmp";
 
@@ -38,7 +43,7 @@ pub enum OutboxError {
         source: io::Error,
     },
     /// It is open to other users of the machine. It is not closed silently: it may be somebody's shared folder.
-    #[error("the outbox {} holds codes and must be readable by its owner alone: chmod 700 it, or name another folder", .0.display())]
+    #[error("the outbox {} holds codes and must be its owner's alone: chmod 700 it or name another", .0.display())]
     Open(PathBuf),
 }
 
@@ -47,6 +52,26 @@ pub(crate) struct Outbox {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    upkeep: Mutex<Upkeep>,
+}
+
+#[derive(Default)]
+struct Upkeep {
+    writes: usize,
+    pruned_at: Option<Timestamp>,
+}
+
+impl Upkeep {
+    /// Whether the folder is to be pruned with this write. A clock that went backwards prunes too.
+    fn is_due(&mut self, now: Timestamp) -> bool {
+        self.writes += 1;
+        let fresh = self.pruned_at.is_some_and(|at| at <= now && now < at + PRUNED_AFTER);
+        if fresh && self.writes < PRUNED_EVERY {
+            return false;
+        }
+        *self = Self { writes: 0, pruned_at: Some(now) };
+        true
+    }
 }
 
 impl Outbox {
@@ -60,19 +85,20 @@ impl Outbox {
         if metadata.mode() & 0o077 != 0 {
             return Err(OutboxError::Open(folder));
         }
-        Ok(Self { folder, clock, random })
+        Ok(Self { folder, clock, random, upkeep: Mutex::default() })
     }
 
-    /// Writes a message's file and prunes the folder. Writing the same message again replaces its file.
+    /// Writes a message's file and prunes the folder now and then. Writing the same message again replaces its file.
     pub(crate) async fn write(&self, id: &MessageId, extension: &str, bytes: SecretBytes) -> Result<(), Failure> {
         let folder = self.folder.clone();
         let name = format!("{id}.{extension}");
         // A hanging disk outlives the time limit below: each try has a file of its own.
         let unfinished = format!(".{name}.{}{UNFINISHED}", self.random.text(b"abcdefghijklmnopqrstuvwxyz", 8));
         let now = self.clock.now();
+        let prunes = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner).is_due(now);
         let work = tokio::task::spawn_blocking(move || {
             write_whole(&folder, &name, &unfinished, bytes.expose())?;
-            if let Err(error) = prune(&folder, now) {
+            if prunes && let Err(error) = prune(&folder, now) {
                 tracing::warn!(%error, "old messages stay in the outbox");
             }
             io::Result::Ok(())
@@ -136,7 +162,8 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Removes what is too old, unfinished files too, and all but the newest [`KEPT_FILES`] messages.
+/// Removes what is too old, unfinished files too, and the oldest messages, so that [`PRUNED_EVERY`] more have
+/// room.
 fn prune(folder: &Path, now: Timestamp) -> io::Result<()> {
     let oldest = now - KEPT;
     let mut messages = Vec::new();
@@ -150,7 +177,7 @@ fn prune(folder: &Path, now: Timestamp) -> io::Result<()> {
         }
     }
     messages.sort_unstable_by(|a, b| b.cmp(a));
-    messages.iter().skip(KEPT_FILES).try_for_each(|name| remove(&folder.join(name)))
+    messages.iter().skip(KEPT_FILES - PRUNED_EVERY).try_for_each(|name| remove(&folder.join(name)))
 }
 
 /// When the message of a file was made and whether the file is finished; none for files of others.
@@ -313,12 +340,21 @@ mod tests {
         let names = fixture.names();
         assert!(foreign.iter().all(|name| names.iter().any(|found| found == name)));
         let messages: Vec<_> = names.iter().filter(|name| age_of(name).is_some()).collect();
-        assert_eq!(messages.len(), KEPT_FILES);
+        assert_eq!(messages.len(), KEPT_FILES - PRUNED_EVERY);
         assert!(!messages.iter().any(|name| name.starts_with(old.as_str())));
         assert_eq!(*messages.last().unwrap(), &format!("{newest}.eml"));
-        // The five oldest and one more for the newest are gone.
+        // Of 1,006 the oldest are gone.
         let first = fs::read_to_string(fixture.folder().join(messages.first().unwrap())).unwrap();
-        assert_eq!(first, "6");
+        assert_eq!(first, "56");
+
+        let mut most = 0;
+        for _ in 0..2 * PRUNED_EVERY {
+            fixture.clock.advance(Duration::from_millis(1));
+            outbox.write(&fixture.id(), "eml", SecretBytes::default()).await.unwrap();
+            most = most.max(fixture.names().iter().filter(|name| age_of(name).is_some()).count());
+        }
+        // The fiftieth write makes it a thousand and prunes at once.
+        assert_eq!(most, KEPT_FILES - 1);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Delivery to a mail server (RFC 5321), on lettre's connections.
 //!
-//! lettre's own pool is not used: it puts a connection back that was cancelled in the middle of an exchange, where the
-//! next message would read the answers meant for the last one, and it bounds only the TCP connection in time. Here every
-//! phase has a time limit, and a connection whose state is not known is never used again. Knowing the phase also tells
-//! a wrong recipient (given up) from a wrong configuration (tried again: an operator can repair it).
+//! lettre's own pool is not used: it puts a connection back that was cancelled in the middle of an exchange, where
+//! the next message would read the answers meant for the last one, and it bounds only the TCP connection in time.
+//! Here every phase has a time limit, and a connection whose state is not known is never used again. Knowing the
+//! phase also tells a wrong recipient (given up) from a wrong configuration (tried again: an operator can repair it).
 
 use std::error::Error as _;
 use std::future::Future;
@@ -107,17 +107,13 @@ impl Smtp {
     pub(crate) async fn close_idle(&self) {
         let now = Instant::now();
         let stale: Vec<_> = self.idle().extract_if(.., |idle| now.duration_since(idle.since) > IDLE_LIMIT).collect();
-        for idle in stale {
-            quit(idle.connection).await;
-        }
+        quit_all(stale).await;
     }
 
     /// Closes every waiting connection.
     pub(crate) async fn close_all(&self) {
         let all = std::mem::take(&mut *self.idle());
-        for idle in all {
-            quit(idle.connection).await;
-        }
+        quit_all(all).await;
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
@@ -147,8 +143,8 @@ impl Smtp {
         within(self.timeout, self.greet()).await.unwrap_or_else(|| Err(too_slow()))
     }
 
-    /// Connects, encrypts and signs in. Nothing of a message has been sent yet, and nothing that fails here is the fault of
-    /// one message.
+    /// Connects, encrypts and signs in. Nothing of a message has been sent yet, and nothing that fails here is the
+    /// fault of one message.
     async fn greet(&self) -> Result<AsyncSmtpConnection, Failure> {
         let implicit = match self.security {
             Security::Tls => self.tls.clone(),
@@ -234,7 +230,8 @@ fn in_the_message(what: &str, blame: Blame, error: &Error) -> Refused {
     }
 }
 
-/// Before a message is on the way, what the operating system or the TLS library says is no secret and helps the operator.
+/// Before a message is on the way, what the operating system or the TLS library says is no secret and helps the
+/// operator.
 fn before_the_message(what: &str, error: &Error) -> Failure {
     let mut source = error.source();
     let mut said = error.status().map(|code| code.to_string());
@@ -258,6 +255,10 @@ fn too_slow() -> Failure {
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, work).await.ok()
+}
+
+async fn quit_all(connections: Vec<Idle>) {
+    futures_util::future::join_all(connections.into_iter().map(|idle| quit(idle.connection))).await;
 }
 
 /// A farewell is polite, no more: what it answers changes nothing.

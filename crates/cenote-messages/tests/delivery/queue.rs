@@ -278,6 +278,7 @@ async fn a_stop_does_not_wait_for_a_server_that_hangs() {
     let (house, mut sink) = (House::on_sqlite().await, Sink::start().await);
     let mut config = to_server(sink.port);
     config.delivery.stop_grace = Duration::from_millis(50);
+    config.smtp.as_mut().unwrap().timeout = Duration::from_secs(3600);
     let (queue, worker) = house.node(&config);
     sink.next(At::Message, Say::Nothing);
     let id = house.queue(&queue, &house.email("alice@example.com")).await;
@@ -289,7 +290,7 @@ async fn a_stop_does_not_wait_for_a_server_that_hangs() {
     assert_eq!(house.row(&id).await.state, "queued");
 
     let (queue, worker) = house.node(&config);
-    house.clock.advance(Duration::from_secs(3600));
+    house.clock.advance(Duration::from_secs(4 * 3600));
     worker.deliver_due().await.unwrap();
     assert_eq!(queue.wait(&id, NEVER).await, Outcome::Delivered);
     assert_eq!(sink.taken().len(), 1);

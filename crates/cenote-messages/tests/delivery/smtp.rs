@@ -192,6 +192,25 @@ async fn a_slow_server_is_left_and_its_connection_never_used_again() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_too_late_is_not_taken_for_the_next_messages() {
+    let (house, sink) = (House::on_sqlite().await, Sink::start().await);
+    let (queue, worker) = house.node(&impatient(sink.port));
+    let (answer, signal) = tokio::sync::oneshot::channel();
+    sink.next(At::Rcpt, Say::After(signal));
+    let slow = house.queue(&queue, &house.email("slow@example.com")).await;
+    soon(worker.deliver_due()).await.unwrap();
+    assert_eq!(reason(&house.row(&slow).await), "the mail server took too long");
+    // The server agrees to the first recipient now, and would refuse the next one.
+    answer.send(()).unwrap();
+    sink.next(At::Rcpt, Say::Answer("550 no"));
+    let next = house.queue(&queue, &house.email("next@example.com")).await;
+    soon(worker.deliver_due()).await.unwrap();
+    let expected = "the mail server refused the recipient (550)";
+    assert_eq!(queue.wait(&next, NEVER).await, Outcome::Failed(expected.into()));
+    assert_eq!((sink.connections(), sink.taken().len()), (2, 0));
+}
+
+#[tokio::test]
 async fn connections_are_used_again_while_they_answer() {
     let (house, sink) = (House::on_sqlite().await, Sink::start().await);
     let (queue, worker) = house.node(&to_server(sink.port));
