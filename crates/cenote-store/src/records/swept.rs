@@ -1,10 +1,11 @@
-//! The tables whose rows expire, for the sweep that deletes them a while later.
+//! The tables whose rows expire, for the sweep that deletes them a while later. Messages are swept by their own room,
+//! which keeps an outbox small too.
 
 use std::time::Duration;
 
 use cenote_base::Timestamp;
 
-use super::{attempts, codes, families, messages, sessions};
+use super::{attempts, codes, families, sessions};
 use crate::{Batch, Store, StoreError, params};
 
 /// How long expired rows stay, for clocks of nodes that differ.
@@ -40,7 +41,6 @@ pub const SWEPT: &[Swept] = &[
         delete: sessions::sweep,
         kept: KEPT,
     },
-    Swept { any_expired: "select 1 from messages where expires_at < $1 limit 1", delete: messages::sweep, kept: KEPT },
 ];
 
 impl Swept {
