@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import json
 import re
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -43,7 +44,7 @@ def parse(path: Path) -> Mail:
 
 
 class Outbox:
-    """`DIR/outbox`: one `.eml` file for each message, in the order of their names' times."""
+    """`DIR/outbox`: one file for each message, `.eml` for an e-mail and `.json` for a text message."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -61,6 +62,16 @@ class Outbox:
             return mails if len(mails) >= number else []
 
         return wait_until(arrived, ARRIVES_WITHIN, f"message {number} to {address} in {self.folder}")[number - 1]
+
+    def wait_for_text(self, number: str) -> str:
+        """What the only text message to a phone number says."""
+
+        def arrived() -> list[str]:
+            messages = [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
+            return [message["body"] for message in messages if message["to"] == number]
+
+        (text,) = wait_until(arrived, ARRIVES_WITHIN, f"a text message to {number} in {self.folder}")
+        return text
 
     def code(self, address: str, number: int = 1) -> str:
         return self.wait(address, number).code
