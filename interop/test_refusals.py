@@ -241,6 +241,25 @@ def test_alias_of_somebody_else(program: Program):
     assert left["email_verified"] == "false"
 
 
+def test_alias_that_an_administrator_gives_twice(program: Program):
+    app = new_app(program, AliasAttributes=["email"])
+    mail = address(fresh_name())
+    verified = attributes(email=mail, email_verified="true")
+    first = app.create_user(UserAttributes=verified)["Username"]
+    name = fresh_name()
+    with refused("AliasExistsException", "An account with the given email already exists."):
+        app.create_user(name, UserAttributes=verified)
+    app.create_user(name, UserAttributes=verified, ForceAliasCreation=True)
+    assert app.get_user(mail)["Username"] == name
+    assert {"Name": "email_verified", "Value": "false"} in app.get_user(first)["UserAttributes"]
+
+
+def test_preferred_username_comes_after_confirmation(program: Program):
+    app = new_app(program, AliasAttributes=["preferred_username"])
+    with refused(INVALID_PARAMETER):
+        app.sign_up(preferred_username="ali")
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

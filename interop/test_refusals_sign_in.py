@@ -88,6 +88,15 @@ def test_flow_not_enabled(program: Program, app: App):
         doors["AdminInitiateAuth"]({})
     with refused(INVALID_PARAMETER):
         bare.refresh("A.A.A.A.A", "alice")
+    for flow in ("USER_SRP_AUTH", "CUSTOM_AUTH"):
+        with refused(INVALID_PARAMETER, f"{flow} is not enabled for the client."):
+            program.public.initiate_auth(
+                ClientId=app.client_id, AuthFlow=flow, AuthParameters={"USERNAME": "alice", "SRP_A": "ab"}
+            )
+    with refused(INVALID_PARAMETER, "Custom auth lambda trigger is not configured for the user pool."):
+        program.public.initiate_auth(
+            ClientId=bare.client_id, AuthFlow="CUSTOM_AUTH", AuthParameters={"USERNAME": "alice"}
+        )
 
 
 def test_flow_at_the_wrong_door(program: Program, app: App):
@@ -319,6 +328,28 @@ def test_settings_without_effect_fail_closed(program: Program):
     for call in (gated.sign_up, gated.create_user, lambda: gated.sign_in(name)):
         with refused("NotImplementedException"):
             call()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {
+            "MfaConfiguration": "ON",
+            "SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms", "ExternalId": "x"},
+            "AutoVerifiedAttributes": ["phone_number"],
+        },
+        {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}, "UserPoolTier": "PLUS"},
+        {"LambdaConfig": {"PreAuthentication": "arn:aws:lambda:us-east-1:123456789012:function:gate"}},
+    ],
+    ids=["MFA", "risk", "trigger"],
+)
+def test_sign_in_that_asks_for_more_fails_closed(program: Program, settings: dict):
+    app = new_app(program, **settings)
+    name = app.confirmed_user()
+    with refused("NotImplementedException"):
+        app.sign_in(name)
+    with refused("NotImplementedException"):
+        public_doors(app, name, "A" * 40)["AdminInitiateAuth"]({})
 
 
 def test_operation_that_is_not_built(program: Program, app: App):
