@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cenote_base::{PoolId, Timestamp};
 
-use crate::{Batch, params};
+use crate::{Batch, Row, StoreError, params};
 
 /// Failures that cost nothing; the next ones lock (reference 03 §11).
 pub const FREE_FAILURES: i64 = 5;
@@ -14,9 +14,10 @@ pub const FREE_FAILURES: i64 = 5;
 pub const LONGEST_LOCK: Duration = Duration::from_secs(15 * 60);
 
 /// Claims one attempt at a password or a factor: counts it as a failure that locks for 2^(n-5) seconds from the fifth on.
-/// Unmet with `Locked` while an earlier lock lasts; such attempts do not count.
+/// Unmet with `Locked` while an earlier lock lasts; such attempts do not count. The number of failures with this one comes
+/// back ([`claimed`]).
 pub fn claim(pool: &PoolId, subject: &str, factor: &str, now: Timestamp) -> Batch {
-    Batch::new().one(
+    Batch::new().one_returning(
         "insert into attempts (pool_id, subject, factor, failures, locked_until, expires_at) \
          values ($1, $2, $3, 1, 0, cast($4 as bigint) + 900000) \
          on conflict (pool_id, subject, factor) do update set \
@@ -27,9 +28,31 @@ pub fn claim(pool: &PoolId, subject: &str, factor: &str, now: Timestamp) -> Batc
          expires_at = case when attempts.expires_at <= $4 or attempts.failures + 1 < 5 then $4 + 900000 \
          when attempts.failures - 4 >= 10 then $4 + 1800000 \
          else $4 + 900000 + (cast(1000 as bigint) << cast(attempts.failures - 4 as integer)) end \
-         where attempts.locked_until <= $4",
+         where attempts.locked_until <= $4 returning failures",
         params![pool, subject, factor, now],
         "Locked",
+    )
+}
+
+/// The number of failures that an applied [`claim`] gave.
+///
+/// # Errors
+/// When these are not the rows of a claim.
+pub fn claimed(rows: &[Vec<Row>]) -> Result<i64, StoreError> {
+    match rows {
+        [claim] => claim.first().map_or(Err(StoreError::corrupt("attempts", "failures", "a claim")), |row| row.int(0)),
+        _ => Err(StoreError::corrupt("attempts", "failures", "a claim")),
+    }
+}
+
+/// Gives back the attempt that was claimed as failure number `failures`, because nothing was compared: takes it and its
+/// lock away. Where others have claimed meanwhile, their lock stays.
+pub fn give_back(pool: &PoolId, subject: &str, factor: &str, failures: i64) -> Batch {
+    Batch::new().any(
+        "update attempts set failures = failures - 1, \
+         locked_until = case when failures = $4 then 0 else locked_until end \
+         where pool_id = $1 and subject = $2 and factor = $3 and failures >= $4",
+        params![pool, subject, factor, failures],
     )
 }
 

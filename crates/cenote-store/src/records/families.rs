@@ -137,10 +137,7 @@ pub fn insert(family: &FamilyRecord) -> Batch {
 
 /// Notes that the family's tokens were renewed, if it still stands.
 pub fn touch(origin_jti: &str, now: Timestamp) -> Batch {
-    Batch::new().any(
-        "update token_families set last_active_at = $1 where origin_jti = $2",
-        params![now, origin_jti],
-    )
+    Batch::new().any("update token_families set last_active_at = $1 where origin_jti = $2", params![now, origin_jti])
 }
 
 /// Ends a family, whoever asks first. Not an error when it is gone.

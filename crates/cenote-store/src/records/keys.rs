@@ -106,7 +106,7 @@ impl SigningKeyRecord {
     }
 }
 
-/// All signing keys of a living pool, in the order of their ids; `None` when there is no such pool.
+/// All signing keys of a living pool, in the order of their ids; none when there is no such pool.
 ///
 /// # Errors
 /// When the database does not answer or a row cannot be decoded.

@@ -137,8 +137,8 @@ pub async fn estimated_users(store: &Store, pool: &PoolId) -> Result<i64, StoreE
     Ok(row.as_ref().map_or(Ok(0), |row| row.int(0))?.max(0))
 }
 
-/// Deletes up to `limit` users of a pool that has ended, and what belongs to them; the caller goes on until none is left.
-/// The rows that come back are the users deleted.
+/// Deletes up to `limit` users of a pool that has ended, and what belongs to them; the caller goes on until [`has_users`]
+/// finds none.
 pub fn reap_users(pool: &PoolId, limit: i64) -> Batch {
     Batch::new().any(
         "delete from users where pool_id = $1 and sub in (select sub from users where pool_id = $1 order by username_key \

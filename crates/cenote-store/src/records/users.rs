@@ -1,12 +1,17 @@
 //! Users, their aliases and the attributes that are searched.
 
+use std::fmt;
+use std::str::FromStr;
+
 use cenote_base::{PoolId, Sub, Timestamp};
 
 use super::parse;
 use crate::{Batch, Row, Store, StoreError, params};
 
 /// A user as it is stored. Which status may follow which is `cenote-pools`' business.
-#[derive(Clone, Debug)]
+///
+/// `Debug` shows identifiers and state: names, attributes and secrets must not reach a log.
+#[derive(Clone)]
 pub struct UserRecord {
     /// The user's immutable identifier.
     pub sub: Sub,
@@ -42,6 +47,18 @@ pub struct UserRecord {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub modified_at: Timestamp,
+}
+
+impl fmt::Debug for UserRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserRecord")
+            .field("sub", &self.sub)
+            .field("pool_id", &self.pool_id)
+            .field("status", &self.status)
+            .field("enabled", &self.enabled)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }
 
 const TABLE: &str = "users";
@@ -84,8 +101,8 @@ impl UserRecord {
     }
 }
 
-/// What kind of name an alias is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What kind of name an alias is. Ordered as the table orders them, by [`AliasKind::as_str`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AliasKind {
     /// An e-mail address.
     Email,
@@ -103,6 +120,22 @@ impl AliasKind {
             Self::PhoneNumber => "phone_number",
             Self::PreferredUsername => "preferred_username",
         }
+    }
+}
+
+/// The text names no kind of alias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a kind of alias")]
+pub struct UnknownAliasKind;
+
+impl FromStr for AliasKind {
+    type Err = UnknownAliasKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAliasKind> {
+        [Self::Email, Self::PhoneNumber, Self::PreferredUsername]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownAliasKind)
     }
 }
 
@@ -211,6 +244,16 @@ pub fn update(user: &UserRecord) -> Batch {
             &user.pool_id,
             user.version
         ],
+        "UserChanged",
+    )
+}
+
+/// Asks that the user is still as it was read at `version`, and enabled; unmet with `UserChanged`. Writes the row, so that
+/// no other change can slip in between this statement and the commit: what a sign-in was decided on holds when it ends.
+pub fn unchanged(pool: &PoolId, sub: &Sub, version: i64) -> Batch {
+    Batch::new().one(
+        "update users set version = version where sub = $1 and pool_id = $2 and version = $3 and enabled = 1",
+        params![sub, pool, version],
         "UserChanged",
     )
 }
