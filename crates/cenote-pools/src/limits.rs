@@ -80,9 +80,11 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         // Kept in microseconds: a millisecond is too coarse for hundreds a second.
         let (now, interval) = (now.millis().saturating_mul(1000), i64::try_from(interval.as_micros()).unwrap_or(1));
         let full = interval.saturating_mul(i64::from(rate.burst.max(1)));
-        let empty_at = self.empty_at.get(key).unwrap_or(now).max(now);
+        // Never later than a full bucket from now: a clock that was set back must not refuse until it has caught up.
+        let empty_at = self.empty_at.get(key).unwrap_or(now).clamp(now, now.saturating_add(full));
         let next = empty_at.saturating_add(interval);
         if next - now > full {
+            self.empty_at.insert(key.clone(), empty_at);
             return Err(TooMany);
         }
         self.empty_at.insert(key.clone(), next);
@@ -106,6 +108,14 @@ mod tests {
         assert_eq!(count(&limits, "192.0.2.1", "b", 100, 20), 1, "one tenth of a second brings one back");
         assert_eq!(count(&limits, "192.0.2.1", "b", 10_000, 20), 5, "never more than the burst");
         assert_eq!(count(&limits, "192.0.2.2", "a", 0, 20), 5, "another address has its own");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_costs_no_more_than_a_full_bucket() {
+        let limits = HashingLimits::new(Some(Rate { per_second: 10, burst: 5 }), None);
+        assert_eq!(count(&limits, "192.0.2.1", "a", 3_600_000, 20), 5);
+        assert_eq!(count(&limits, "192.0.2.1", "a", 0, 20), 0);
+        assert_eq!(count(&limits, "192.0.2.1", "a", 500, 20), 5);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A user as the rules see one: attributes parsed, the status a closed set whose changes can fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -80,7 +80,9 @@ impl fmt::Display for UserStatus {
 pub type Attributes = BTreeMap<String, String>;
 
 /// A user of a pool. Changes are made to a copy and written by [`User::record`] under the version that was read.
-#[derive(Clone, Debug)]
+///
+/// `Debug` shows no attribute: they are people's data.
+#[derive(Clone)]
 pub struct User {
     record: UserRecord,
     /// The state.
@@ -151,6 +153,12 @@ impl User {
     }
 }
 
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("record", &self.record).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
 /// The flag that says whether an alias attribute is verified.
 pub fn verified_flag(kind: AliasKind) -> Option<&'static str> {
     match kind {
@@ -166,8 +174,9 @@ pub fn attributes_json(attributes: &Attributes) -> String {
 }
 
 /// The aliases that this user owns in this pool: each address in a pool with username attributes, verified ones and the
-/// preferred user name in a pool with alias attributes. Values are folded as they are compared.
-pub fn aliases_of(pool: &Pool, user: &User) -> Vec<(AliasKind, String)> {
+/// preferred user name in a pool with alias attributes. Values are folded as they are compared. Sorted as the table is, so
+/// that every batch takes its rows in the same order.
+pub fn aliases_of(pool: &Pool, user: &User) -> BTreeSet<(AliasKind, String)> {
     let owned = |kind: AliasKind| user.attributes.get(kind.as_str()).map(|value| (kind, pool.alias_key(kind, value)));
     let by_attribute = pool.username_attributes.iter().filter_map(|kind| owned(*kind));
     // Nobody signs in by an alias before the account is confirmed.

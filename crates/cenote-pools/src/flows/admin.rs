@@ -1,28 +1,23 @@
 //! What an administrator does to a user: create and invite, confirm, set a password, delete.
 
-use std::time::Duration;
-
 use cenote_base::{Secret, Sub};
-use cenote_messages::{Medium, MessageId, MessageKind, Outcome};
+use cenote_messages::{Medium, MessageId, MessageKind};
 use cenote_secrets::policy::generate_temporary;
 use cenote_store::Batch;
 use cenote_store::records::codes as code_records;
-use cenote_store::records::users::{AliasKind, find_by_alias};
+use cenote_store::records::users::AliasKind;
 
+use super::codes::CodePurpose;
 use super::find::{self, NewName};
-use super::sign_up::{blank_user, check_free, new_attributes, with_flags};
-use super::write::{TRIES, Written, commit, delete_user, insert_user, release_alias, update_user};
-use super::{Refusal, messages, password, supported};
+use super::sign_up::{blank_user, check_free, new_attributes, not_inserted, with_flags};
+use super::write::{TRIES, Written, commit, delete_user, insert_user, update_user};
+use super::{Refusal, aliases, messages, password, supported};
 use crate::Deps;
 use crate::domain::pool::{FirstFactor, Pool};
 use crate::domain::schema::Writer;
-use crate::domain::user::{Attributes, User, UserStatus, aliases_of};
-
-/// How long the invitation's delivery is waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+use crate::domain::user::{Attributes, User, UserStatus};
 
 /// A user to create, or to invite again.
-#[derive(Debug)]
 pub(crate) struct Invitation {
     pub username: String,
     pub temporary_password: Option<Secret>,
@@ -38,34 +33,45 @@ pub(crate) async fn create(deps: &Deps, pool: &Pool, new: Invitation, audit: Bat
     let name = find::new_name(pool, &new.username)?;
     let attributes = new_attributes(pool, &name, new.attributes)?;
     pool.schema.check_new(&attributes, Writer::Admin)?;
-    let attributes = with_flags(attributes);
-    check_free(deps, pool, &name).await?;
 
     let now = deps.now();
     let sub = Sub::generate(&*deps.random);
     let passwordless = new.temporary_password.is_none() && signs_in_by_code(pool, &attributes);
     let status = if passwordless { UserStatus::Confirmed } else { UserStatus::ForceChangePassword };
-    let mut user = blank_user(pool, &sub, &name, attributes, status, now)?;
+    let mut user = blank_user(pool, &sub, &name, with_flags(attributes), status, now)?;
+    let temporary = if passwordless { None } else { Some(temporary_password(deps, pool, new.temporary_password)?) };
+    check_free(deps, pool, &user, &name).await?;
     let mut invitation = Sent::default();
-    if !passwordless {
-        let temporary = temporary_password(deps, pool, new.temporary_password)?;
-        let sealed = password::hash(deps, pool, &sub, &temporary).await?;
+    if let Some(temporary) = &temporary {
+        let sealed = password::hash(deps, pool, &sub, temporary).await?;
         password::set_temporary(&mut user, sealed, pool, now);
-        invitation = invite(deps, pool, &user, &new.username, &temporary, &new.mediums).await?;
+        invitation = invite(deps, pool, &user, &new.username, temporary, &new.mediums).await?;
     }
+    let rest = invitation.batch.extend(audit);
+    insert(deps, pool, &user, &name, new.force_alias, &rest).await?;
+    messages::deliver(deps, &invitation.ids).await?;
+    Ok(user)
+}
+
+/// Inserts the new user, with its aliases taken from their owners where that was asked for, and `rest`.
+async fn insert(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    name: &NewName,
+    force_alias: bool,
+    rest: &Batch,
+) -> Result<(), Refusal> {
     for _ in 0..TRIES {
-        let freed = if new.force_alias { free_aliases(deps, pool, &user).await? } else { Batch::new() };
-        let batch = freed.extend(insert_user(deps, pool, &user)).extend(invitation.batch.clone()).extend(audit.clone());
+        let freed = if force_alias { aliases::take_over(deps, pool, user).await? } else { Batch::new() };
+        let batch = freed.extend(insert_user(deps, pool, user)).extend(rest.clone());
         match commit(deps, batch).await? {
-            Written::Done => {
-                invitation.deliver(deps).await?;
-                return Ok(user);
+            Written::Done => return Ok(()),
+            Written::Unmet("UsernameExists") => return Err(not_inserted(deps, pool, user, name).await?),
+            Written::Unmet("AliasExists") => {
+                check_free(deps, pool, user, name).await?;
+                aliases::refuse_taken(deps, pool, user, force_alias).await?;
             }
-            Written::Unmet("UsernameExists") => {
-                check_free(deps, pool, &name).await?;
-                return Err(Refusal::PoolGone);
-            }
-            Written::Unmet("AliasExists") if !new.force_alias => return Err(taken_alias(deps, pool, &name, &user).await?),
             Written::Unmet(_) => {}
         }
     }
@@ -75,26 +81,37 @@ pub(crate) async fn create(deps: &Deps, pool: &Pool, new: Invitation, audit: Bat
 /// A new temporary password, and its invitation, for a user who has not used the first (`MessageAction` RESEND).
 pub(crate) async fn invite_again(deps: &Deps, pool: &Pool, new: Invitation, audit: Batch) -> Result<User, Refusal> {
     supported::admin_create(pool)?;
+    let mut user = invited(deps, pool, &new.username).await?;
     let temporary = temporary_password(deps, pool, new.temporary_password)?;
+    // Sealed for this user; another one by the same name is not this one.
+    let sub = user.stored().sub.clone();
+    let sealed = password::hash(deps, pool, &sub, &temporary).await?;
     for _ in 0..TRIES {
-        let user = find::user(deps, pool, &new.username).await?.ok_or(Refusal::UserNotFound)?;
-        if user.status != UserStatus::ForceChangePassword {
-            return Err(Refusal::ResendNotPossible(new.username));
-        }
-        let sealed = password::hash(deps, pool, &user.stored().sub, &temporary).await?;
         let now = deps.now();
         let mut after = user.clone();
-        password::set_temporary(&mut after, sealed, pool, now);
+        password::set_temporary(&mut after, sealed.clone(), pool, now);
         after.touch(now);
         let invitation = invite(deps, pool, &after, &new.username, &temporary, &new.mediums).await?;
-        let batch =
-            update_user(pool, &user, &after, now).extend(invitation.batch.clone()).extend(audit.clone());
+        let batch = update_user(pool, &user, &after, now).extend(invitation.batch).extend(audit.clone());
         if commit(deps, batch).await? == Written::Done {
-            invitation.deliver(deps).await?;
+            messages::deliver(deps, &invitation.ids).await?;
             return Ok(after);
+        }
+        user = invited(deps, pool, &new.username).await?;
+        if user.stored().sub != sub {
+            return Err(Refusal::Contended);
         }
     }
     Err(Refusal::Contended)
+}
+
+/// A user who has not used the temporary password yet.
+async fn invited(deps: &Deps, pool: &Pool, name: &str) -> Result<User, Refusal> {
+    let user = find::user(deps, pool, name).await?.ok_or(Refusal::UserNotFound)?;
+    match user.status {
+        UserStatus::ForceChangePassword => Ok(user),
+        _ => Err(Refusal::ResendNotPossible(name.to_owned())),
+    }
 }
 
 fn temporary_password(deps: &Deps, pool: &Pool, given: Option<Secret>) -> Result<Secret, Refusal> {
@@ -117,23 +134,10 @@ fn signs_in_by_code(pool: &Pool, attributes: &Attributes) -> bool {
 }
 
 /// Messages that wait for the commit.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Sent {
     batch: Batch,
     ids: Vec<MessageId>,
-}
-
-impl Sent {
-    async fn deliver(&self, deps: &Deps) -> Result<(), Refusal> {
-        deps.queue.wake();
-        for id in &self.ids {
-            if let Outcome::Failed(reason) = deps.queue.wait(id, LONGEST_WAIT).await {
-                tracing::warn!(message = %id, reason, "an invitation was not delivered");
-                return Err(Refusal::NotDelivered);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The invitation by each medium for which the user has an address. `name` is what the user signs in with.
@@ -150,36 +154,12 @@ async fn invite(
         let attribute = if *medium == Medium::Sms { AliasKind::PhoneNumber } else { AliasKind::Email };
         let Some(address) = user.attributes.get(attribute.as_str()) else { continue };
         supported::sending(pool)?;
-        let message = messages::compose(pool, MessageKind::AdminCreateUser, *medium, address, name, temporary)?;
-        let prepared = deps.queue.prepare(&message).await?;
+        let kind = MessageKind::AdminCreateUser;
+        let prepared = messages::prepare(deps, pool, kind, *medium, address, name, temporary).await?;
         sent.batch = sent.batch.extend(prepared.batch);
         sent.ids.push(prepared.id);
     }
     Ok(sent)
-}
-
-/// Which alias of the new user is taken.
-async fn taken_alias(deps: &Deps, pool: &Pool, name: &NewName, user: &User) -> Result<Refusal, Refusal> {
-    if let NewName::Attribute(kind, _) = name {
-        return Ok(Refusal::AddressTaken(*kind));
-    }
-    for (kind, value) in aliases_of(pool, user) {
-        if find_by_alias(&deps.store, &pool.id, kind, &value).await?.is_some() {
-            return Ok(Refusal::AliasTaken(kind));
-        }
-    }
-    Ok(Refusal::Contended)
-}
-
-/// Takes the new user's aliases from their present owners.
-async fn free_aliases(deps: &Deps, pool: &Pool, user: &User) -> Result<Batch, Refusal> {
-    let mut batch = Batch::new();
-    for (kind, value) in aliases_of(pool, user) {
-        if let Some(owner) = find_by_alias(&deps.store, &pool.id, kind, &value).await? {
-            batch = batch.extend(release_alias(pool, &User::from_record(owner)?, kind, deps.now()));
-        }
-    }
-    Ok(batch)
 }
 
 /// Confirms a user without a code; verifies no address.
@@ -233,14 +213,11 @@ async fn change(
         let before = find::user(deps, pool, name).await?.ok_or(Refusal::UserNotFound)?;
         let mut after = before.clone();
         decide(&mut after)?;
-        let forget = code_records::forget(&pool.id, &before.stored().sub, "sign_up");
+        let forget = code_records::forget(&pool.id, &before.stored().sub, CodePurpose::SignUp.as_str());
         let batch = update_user(pool, &before, &after, deps.now()).extend(forget).extend(audit.clone());
         match commit(deps, batch).await? {
             Written::Done => return Ok(()),
-            Written::Unmet("AliasExists") => {
-                let kind = pool.alias_attributes.first().copied().unwrap_or(AliasKind::Email);
-                return Err(Refusal::AliasTaken(kind));
-            }
+            Written::Unmet("AliasExists") => aliases::refuse_taken(deps, pool, &after, false).await?,
             Written::Unmet(_) => {}
         }
     }

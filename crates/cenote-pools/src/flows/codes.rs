@@ -3,21 +3,18 @@
 use std::time::Duration;
 
 use cenote_base::Secret;
-use cenote_messages::{Medium, MessageId, MessageKind, Outcome};
+use cenote_messages::{MessageId, MessageKind, masks};
 use cenote_secrets::codes::six_digits;
 use cenote_secrets::ct_eq;
-use cenote_store::Batch;
 use cenote_store::records::codes::{self, CodeRecord};
 use cenote_store::records::users::AliasKind;
+use cenote_store::{Batch, StoreError};
 use cenote_tokens::{Purpose, Scope};
 
 use super::{Refusal, messages, supported};
 use crate::Deps;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
-
-/// How long an operation that reports a failed delivery waits for it.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// What a code is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +24,8 @@ pub(crate) enum CodePurpose {
 }
 
 impl CodePurpose {
-    fn as_str(self) -> &'static str {
+    /// As the store has it.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::SignUp => "sign_up",
         }
@@ -57,7 +55,8 @@ pub(crate) struct PreparedCode {
     pub batch: Batch,
     /// What to tell the caller.
     pub delivery: CodeDelivery,
-    message: MessageId,
+    /// The message, for [`messages::deliver`].
+    pub message: MessageId,
 }
 
 /// Makes a new code for this user, which replaces an earlier one of the same purpose, and the message that carries it.
@@ -80,27 +79,13 @@ pub(crate) async fn prepare(
         created_at: now,
         expires_at: now + purpose.lifetime(),
     };
-    let medium = if to == AliasKind::PhoneNumber { Medium::Sms } else { Medium::Email };
-    let message = messages::compose(pool, kind, medium, address, user.username(), &code)?;
-    let prepared = deps.queue.prepare(&message).await?;
+    let medium = messages::medium(to);
+    let prepared = messages::prepare(deps, pool, kind, medium, address, user.username(), &code).await?;
     Ok(PreparedCode {
         batch: codes::replace(&pool.id, &user.stored().sub, purpose.as_str(), &record).extend(prepared.batch),
         delivery: CodeDelivery { attribute: to, destination: masked(to, address) },
         message: prepared.id,
     })
-}
-
-/// Starts the delivery after the commit and waits a bounded time for it: a delivery that failed is reported, one that still
-/// runs is not.
-pub(crate) async fn deliver(deps: &Deps, code: &PreparedCode) -> Result<(), Refusal> {
-    deps.queue.wake();
-    match deps.queue.wait(&code.message, LONGEST_WAIT).await {
-        Outcome::Failed(reason) => {
-            tracing::warn!(message = %code.message, reason, "a code was not delivered");
-            Err(Refusal::NotDelivered)
-        }
-        Outcome::Delivered | Outcome::Pending => Ok(()),
-    }
 }
 
 /// Checks a code that a user gave back. The caller has counted the attempt. The batch claims the code: it must be part of
@@ -121,10 +106,7 @@ pub(crate) async fn check(
     if !ct_eq(&given, &stored.digest) {
         return Err(Refusal::CodeMismatch);
     }
-    let attribute = match stored.attribute.as_str() {
-        "phone_number" => AliasKind::PhoneNumber,
-        _ => AliasKind::Email,
-    };
+    let attribute = stored.attribute.parse().map_err(|_| StoreError::corrupt("codes", "attribute", sub.as_str()))?;
     Ok((attribute, codes::claim(&pool.id, sub, purpose.as_str(), &stored.digest)))
 }
 
@@ -144,10 +126,7 @@ async fn digest(
 
 /// The masked form of an address.
 pub(crate) fn masked(kind: AliasKind, address: &str) -> String {
-    match kind {
-        AliasKind::PhoneNumber => cenote_messages::masks::phone(address),
-        AliasKind::Email | AliasKind::PreferredUsername => cenote_messages::masks::email(address),
-    }
+    masks::destination(messages::medium(kind), address)
 }
 
 /// Which address a sign-up's code goes to: the phone where it may, else the e-mail address (reference 03 §2).

@@ -65,16 +65,16 @@ pub(crate) fn new_name(pool: &Pool, given: &str) -> Result<NewName, Refusal> {
             return Ok(NewName::Attribute(AliasKind::PhoneNumber, given.to_owned()));
         }
         return Err(Refusal::UsernameForm(match (email, phone) {
-            (true, true) => UsernameForm::MustBeEmailOrPhone,
-            (false, true) => UsernameForm::MustBePhone,
-            _ => UsernameForm::MustBeEmail,
+            (true, true) => UsernameForm::EmailOrPhone,
+            (false, true) => UsernameForm::Phone,
+            _ => UsernameForm::Email,
         }));
     }
     if pool.alias_attributes.contains(&AliasKind::Email) && is_email(given) {
-        return Err(Refusal::UsernameForm(UsernameForm::MustNotBeEmail));
+        return Err(Refusal::UsernameForm(UsernameForm::NotEmail));
     }
     if pool.alias_attributes.contains(&AliasKind::PhoneNumber) && is_phone(given) {
-        return Err(Refusal::UsernameForm(UsernameForm::MustNotBePhone));
+        return Err(Refusal::UsernameForm(UsernameForm::NotPhone));
     }
     Ok(NewName::Username(if pool.case_sensitive { given.to_owned() } else { pool.username_key(given) }))
 }

@@ -1,14 +1,66 @@
-//! The text of a message: the pool's own template, or Cognito's.
+//! Messages that carry a code or a temporary password: their text (the pool's own template, or Cognito's), their row, and
+//! the wait for their delivery.
+
+use std::time::Duration;
 
 use cenote_base::Secret;
-use cenote_messages::{Mailbox, Medium, MessageKind, OutgoingMessage, templates};
+use cenote_messages::{
+    Mailbox, Medium, MessageError, MessageId, MessageKind, Outcome, OutgoingMessage, Prepared, templates,
+};
+use cenote_store::records::users::AliasKind;
+use tokio::time::Instant;
 
 use super::Refusal;
-
+use crate::Deps;
 use crate::domain::pool::Pool;
+use crate::domain::schema::AttributeError;
 
-/// A message that carries a code or a temporary password. `name`: what the user signs in with.
-pub(crate) fn compose(
+/// How long an operation that reports a failed delivery waits for it.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Seals a message for the operation's batch. `name`: what the user signs in with.
+pub(crate) async fn prepare(
+    deps: &Deps,
+    pool: &Pool,
+    kind: MessageKind,
+    medium: Medium,
+    address: &str,
+    name: &str,
+    code: &Secret,
+) -> Result<Prepared, Refusal> {
+    let message = compose(pool, kind, medium, address, name, code)?;
+    deps.queue.prepare(&message).await.map_err(|error| match (error, medium) {
+        // The schema lets more pass for an address than a message can be sent to.
+        (MessageError::InvalidDestination, Medium::Email) => AttributeError::Email.into(),
+        (MessageError::InvalidDestination, Medium::Sms) => AttributeError::PhoneNumber.into(),
+        (other, _) => other.into(),
+    })
+}
+
+/// Starts the delivery after the commit and waits a bounded time for it: a delivery that failed is reported, one that still
+/// runs is not.
+pub(crate) async fn deliver(deps: &Deps, ids: &[MessageId]) -> Result<(), Refusal> {
+    deps.queue.wake();
+    let deadline = Instant::now() + LONGEST_WAIT;
+    for id in ids {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if let Outcome::Failed(reason) = deps.queue.wait(id, left).await {
+            tracing::warn!(message = %id, reason, "a message was not delivered");
+            return Err(Refusal::NotDelivered);
+        }
+    }
+    Ok(())
+}
+
+/// What carries a message to the address in this attribute.
+pub(crate) fn medium(address: AliasKind) -> Medium {
+    match address {
+        AliasKind::PhoneNumber => Medium::Sms,
+        AliasKind::Email | AliasKind::PreferredUsername => Medium::Email,
+    }
+}
+
+fn compose(
     pool: &Pool,
     kind: MessageKind,
     medium: Medium,

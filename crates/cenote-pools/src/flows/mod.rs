@@ -1,6 +1,7 @@
 //! The rules of signing up, signing in and administering users. No wire type, no text of an answer, no token is made here.
 
 pub(crate) mod admin;
+pub(crate) mod aliases;
 pub(crate) mod codes;
 pub(crate) mod credentials;
 pub(crate) mod find;
@@ -14,6 +15,8 @@ pub(crate) mod sign_up;
 pub(crate) mod supported;
 pub(crate) mod write;
 
+use std::net::IpAddr;
+
 pub(crate) use refusal::Refusal;
 
 /// By which door a flow was entered.
@@ -23,4 +26,13 @@ pub(crate) enum Door {
     Api,
     /// A signed operation.
     Admin,
+}
+
+/// How a flow was entered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// By which door.
+    pub door: Door,
+    /// From which address.
+    pub source: IpAddr,
 }

@@ -1,16 +1,19 @@
 //! The step NEW_PASSWORD_REQUIRED: the user sets a password of its own, and attributes that the pool requires.
 
 use cenote_base::{ClientId, Secret};
+use cenote_store::records::users::AliasKind;
 
+use super::credentials::take_limits;
 use super::session::{Session, Step};
 use super::sign_in::{Authentication, Method, authenticated};
+use super::sign_up::storable;
 use super::write::update_user;
-use super::{Refusal, find, password, supported};
+use super::{Entry, Refusal, find, password, supported};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
-use crate::domain::schema::Writer;
-use crate::domain::user::{Attributes, User, UserStatus};
+use crate::domain::schema::{AttributeError, Writer};
+use crate::domain::user::{Attributes, User, UserStatus, verified_flag};
 
 /// What a user answers to NEW_PASSWORD_REQUIRED.
 #[derive(Debug)]
@@ -26,16 +29,17 @@ pub(crate) struct Answer<'a> {
 }
 
 /// The dear part of the answer, kept when read and decide are repeated.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Hashed(Option<Vec<u8>>);
 
 /// Checks the answer and prepares the sign-in that follows it. The batch of the result is unmet with `SessionUsed` on a
-/// replay and with `UserChanged` or `AliasChanged` when others changed the user: then this is called again with the same
-/// `hashed`.
+/// replay, with `AliasExists` when an address is somebody else's, and with `UserChanged` or `AliasChanged` when others
+/// changed the user: then this is called again with the same `hashed`.
 pub(crate) async fn answer(
     deps: &Deps,
     pool: &Pool,
     client: &Client,
+    entry: Entry,
     answer: &Answer<'_>,
     hashed: &mut Hashed,
 ) -> Result<Authentication, Refusal> {
@@ -48,7 +52,10 @@ pub(crate) async fn answer(
     let sub = user.stored().sub.clone();
     let sealed = match &hashed.0 {
         Some(sealed) => sealed.clone(),
-        None => hashed.0.insert(password::hash(deps, pool, &sub, answer.password).await?).clone(),
+        None => {
+            take_limits(deps, client, entry)?;
+            hashed.0.insert(password::hash(deps, pool, &sub, answer.password).await?).clone()
+        }
     };
     let now = deps.now();
     let mut after = user.clone();
@@ -56,8 +63,7 @@ pub(crate) async fn answer(
     after.status = UserStatus::Confirmed;
     password::set_permanent(&mut after, sealed, now);
     let batch = session.consume().extend(update_user(pool, &user, &after, now));
-    let authentication = authenticated(deps, after, vec![Method::Password]);
-    Ok(Authentication { batch, ..authentication })
+    Ok(authenticated(deps, after, vec![Method::Password], batch))
 }
 
 /// Opens the session and finds its user, who must be the one who answers, enabled, and still have the password that began it.
@@ -83,12 +89,7 @@ async fn session_user(
 }
 
 /// The user's attributes with the given ones: all missing required ones, none of the required ones that have a value.
-fn accepted_attributes(
-    pool: &Pool,
-    client: &Client,
-    user: &User,
-    given: &Attributes,
-) -> Result<Attributes, Refusal> {
+fn accepted_attributes(pool: &Pool, client: &Client, user: &User, given: &Attributes) -> Result<Attributes, Refusal> {
     let missing: Vec<String> = pool
         .schema
         .missing(&user.attributes)
@@ -100,20 +101,41 @@ fn accepted_attributes(
         return Err(Refusal::MissingRequiredAttributes(missing));
     }
     let provided = given.iter().find(|(name, value)| {
-        pool.schema.get(name).is_some_and(|attribute| attribute.required) && user.attributes.get(*name).is_some_and(|present| present != *value)
+        let required = pool.schema.get(name).is_some_and(|attribute| attribute.required);
+        required && user.attributes.get(*name).is_some_and(|present| present != *value)
     });
     if let Some((name, _)) = provided {
         return Err(Refusal::AttributeAlreadyProvided(name.clone()));
     }
+    storable(given)?;
     pool.schema.check_update(given, Writer::Client(client))?;
     let mut attributes = user.attributes.clone();
     for (name, value) in given {
-        let changed = attributes.insert(name.clone(), value.clone()).as_ref() != Some(value);
-        let flag = format!("{name}_verified");
-        if changed && matches!(name.as_str(), "email" | "phone_number") {
-            attributes.insert(flag, "false".to_owned());
+        let before =
+            if value.is_empty() { attributes.remove(name) } else { attributes.insert(name.clone(), value.clone()) };
+        if let Ok(kind) = name.parse::<AliasKind>()
+            && before.as_deref().unwrap_or_default() != value
+        {
+            address_changed(pool, kind, &mut attributes, before.is_some())?;
         }
     }
-    attributes.retain(|_, value| !value.is_empty());
     Ok(attributes)
+}
+
+/// What goes with a new, changed or deleted address: it is not verified.
+fn address_changed(pool: &Pool, kind: AliasKind, attributes: &mut Attributes, had_value: bool) -> Result<(), Refusal> {
+    let deleted = !attributes.contains_key(kind.as_str());
+    if deleted && pool.username_attributes.contains(&kind) {
+        return Err(AttributeError::RequiredDeleted(kind.as_str().to_owned()).into());
+    }
+    if had_value {
+        supported::changed_address(pool, kind)?;
+    }
+    let Some(flag) = verified_flag(kind) else { return Ok(()) };
+    if deleted {
+        attributes.remove(flag);
+    } else {
+        attributes.insert(flag.to_owned(), "false".to_owned());
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Why a flow ended without success. Which Cognito error that is, and its text, is for the operations to say.
 
+use cenote_base::Fault;
 use cenote_messages::MessageError;
 use cenote_secrets::hashing::HashError;
 use cenote_secrets::policy::PolicyViolation;
@@ -40,6 +41,10 @@ pub(crate) enum Refusal {
     AliasTaken(AliasKind),
     #[error("an attribute contradicts the username")]
     UsernameAttributeMismatch(AliasKind),
+    #[error("a preferred user name before the confirmation, where it is an alias")]
+    PreferredUsernameTooEarly,
+    #[error("the value of attribute {0} cannot be stored")]
+    UnstorableValue(String),
     #[error("the password does not fit the policy: {}", .0.reason())]
     Password(PolicyViolation),
     #[error("{0}")]
@@ -78,8 +83,8 @@ pub(crate) enum Refusal {
     Contended,
     #[error("{0} is not built yet")]
     NotBuilt(&'static str),
-    #[error("the pool is gone")]
-    PoolGone,
+    #[error("pool {0} is gone")]
+    PoolGone(String),
     #[error("{0}")]
     Unavailable(String),
     #[error("{0}")]
@@ -89,53 +94,67 @@ pub(crate) enum Refusal {
 /// What form of username a pool asks for, or forbids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UsernameForm {
-    MustBeEmail,
-    MustBePhone,
-    MustBeEmailOrPhone,
-    MustNotBeEmail,
-    MustNotBePhone,
+    Email,
+    Phone,
+    EmailOrPhone,
+    NotEmail,
+    NotPhone,
+}
+
+/// What depends on something that is away may be tried again; all else that no rule foresees is a fault of Cenote's.
+fn by_fault(fault: Fault, error: impl ToString) -> Refusal {
+    match fault {
+        Fault::Dependency => Refusal::Unavailable(error.to_string()),
+        Fault::Caller | Fault::Cenote => Refusal::Internal(error.to_string()),
+    }
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            _ => Self::Internal(error.to_string()),
-        }
+        by_fault(error.fault(), error)
     }
 }
 
 /// For batches whose expectations are all named by their flow; what is left over is a fault of Cenote's.
 impl From<BatchError> for Refusal {
     fn from(error: BatchError) -> Self {
-        match error {
-            BatchError::Unavailable(_) | BatchError::Unknown(_) => Self::Unavailable(error.to_string()),
-            BatchError::Unmet { .. } | BatchError::Faulty { .. } => Self::Internal(error.to_string()),
-        }
+        by_fault(error.fault(), error)
     }
 }
 
+/// A pool without keys has ended while it was still in the directory's cache.
 impl From<KeyringError> for Refusal {
     fn from(error: KeyringError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            KeyringError::NoSuchScope(pool) => Self::PoolGone(pool),
+            other => by_fault(other.fault(), other),
+        }
     }
 }
 
 impl From<SigningError> for Refusal {
     fn from(error: SigningError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            SigningError::NoSuchPool(pool) => Self::PoolGone(pool.to_string()),
+            SigningError::Keyring(error) => error.into(),
+            other => by_fault(other.fault(), other),
+        }
     }
 }
 
 impl From<DirectoryError> for Refusal {
     fn from(error: DirectoryError) -> Self {
-        Self::Internal(error.to_string())
+        by_fault(error.fault(), error)
     }
 }
 
 impl From<MessageError> for Refusal {
     fn from(error: MessageError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            MessageError::Keyring(error) => error.into(),
+            MessageError::Store(error) => error.into(),
+            other => by_fault(other.fault(), other),
+        }
     }
 }
 
@@ -143,7 +162,7 @@ impl From<HashError> for Refusal {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Busy => Self::Busy,
-            other => Self::Internal(other.to_string()),
+            other => by_fault(other.fault(), other),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Challenge sessions: sealed, so that any node can go on; bound to pool, client, user and step; expiring; used once.
 
 use cenote_base::{ClientId, PoolId, RandomExt, Sub, Timestamp};
-use cenote_store::records::sessions;
 use cenote_store::Batch;
+use cenote_store::records::sessions;
 use cenote_tokens::{KeyringError, Purpose, Scope};
 use serde::{Deserialize, Serialize};
 

@@ -1,19 +1,18 @@
 //! Signing in: from what was presented to a challenge or an authentication. A state machine whose states are the
 //! [`Challenge`]s; which may follow which stands in [`after_password`] and, for each later step, in the step's own module.
 
-use std::net::IpAddr;
-
 use cenote_base::{RandomExt, Secret};
 use cenote_store::Batch;
+use cenote_store::records::users::unchanged;
 
+use super::credentials::{self, Proven};
 use super::session::{Session, Step};
 use super::write::commit;
-use super::{Door, Refusal, credentials, supported};
+use super::{Entry, Refusal, supported};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
 use crate::domain::user::{User, UserStatus};
-use crate::gate::Pass;
 
 /// How a sign-in method is named in `amr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,62 +62,68 @@ pub(crate) struct Authentication {
     pub methods: Vec<Method>,
     /// Names the sign-in in tokens and events.
     pub event_id: String,
-    /// Must be committed with the token family that this leads to.
+    /// Must be committed with the token family that this leads to. Unmet with `UserChanged` (or what else a step names)
+    /// when others changed the user meanwhile: then the step has to be decided again.
     pub batch: Batch,
-    /// The user's turn, held until then.
-    pub pass: Option<Pass>,
 }
 
-/// Signs in by a password.
+/// Checks a password; [`after_password`] says what it leads to.
 pub(crate) async fn by_password(
     deps: &Deps,
     pool: &Pool,
     client: &Client,
-    door: Door,
-    source: IpAddr,
+    entry: Entry,
     name: &str,
     password: &Secret,
-) -> Result<SignIn, Refusal> {
+) -> Result<Proven, Refusal> {
     supported::sign_in(pool)?;
-    credentials::take_limits(deps, client, door, source)?;
-    let proven = credentials::check(deps, pool, client, name, password).await?;
-    let credentials::Proven { user, reset, pass } = proven;
-    match after_password(deps, pool, client, user) {
-        Ok(SignIn::Authenticated(authentication)) => Ok(SignIn::Authenticated(Authentication {
-            batch: reset.extend(authentication.batch),
-            pass: Some(pass),
-            ..authentication
-        })),
-        // The password was right, whatever else stands in the way: the attempt is given back.
+    credentials::take_limits(deps, client, entry)?;
+    credentials::check(deps, pool, client, name, password).await
+}
+
+/// What a right password leads to (reference 04 §3). Unless it is tokens, the attempt is given back here.
+pub(crate) async fn after_password(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    proven: &Proven,
+) -> Result<SignIn, Refusal> {
+    match next_step(deps, pool, client, &proven.user) {
+        Ok(SignIn::Authenticated(authentication)) => {
+            let batch = proven.reset.clone().extend(authentication.batch);
+            Ok(SignIn::Authenticated(Authentication { batch, ..authentication }))
+        }
+        // The password was right, whatever else stands in the way.
         other => {
-            commit(deps, reset).await?;
+            commit(deps, proven.reset.clone()).await?;
             other
         }
     }
 }
 
-/// What follows a right password (reference 04 §3).
-fn after_password(deps: &Deps, pool: &Pool, client: &Client, user: User) -> Result<SignIn, Refusal> {
+fn next_step(deps: &Deps, pool: &Pool, client: &Client, user: &User) -> Result<SignIn, Refusal> {
+    let stored = user.stored();
     match user.status {
-        UserStatus::Unconfirmed => return Err(Refusal::NotConfirmed),
-        UserStatus::ResetRequired => return Err(Refusal::ResetRequired),
-        UserStatus::ExternalProvider => return Err(Refusal::BadCredentials),
+        UserStatus::Unconfirmed => Err(Refusal::NotConfirmed),
+        UserStatus::ResetRequired => Err(Refusal::ResetRequired),
+        UserStatus::ExternalProvider => Err(Refusal::BadCredentials),
         UserStatus::ForceChangePassword => {
-            if user.stored().password_expires_at.is_some_and(|end| end <= deps.now()) {
+            if stored.password_expires_at.is_some_and(|end| end <= deps.now()) {
                 return Err(Refusal::TemporaryPasswordExpired);
             }
             let missing = pool.schema.missing(&user.attributes).into_iter().map(str::to_owned).collect();
-            let session = Session::begin(deps, client, &user, Step::NewPassword);
-            return Ok(SignIn::Challenge(Challenge::NewPassword { session, user, missing }));
+            let session = Session::begin(deps, client, user, Step::NewPassword);
+            Ok(SignIn::Challenge(Challenge::NewPassword { session, user: user.clone(), missing }))
         }
-        UserStatus::Confirmed => {}
+        UserStatus::Confirmed => {
+            supported::second_factor(pool, user)?;
+            let still_the_same = unchanged(&pool.id, &stored.sub, stored.version);
+            Ok(SignIn::Authenticated(authenticated(deps, user.clone(), vec![Method::Password], still_the_same)))
+        }
     }
-    supported::second_factor(pool, &user)?;
-    Ok(SignIn::Authenticated(authenticated(deps, user, vec![Method::Password])))
 }
 
 /// The end of a sign-in.
-pub(crate) fn authenticated(deps: &Deps, user: User, methods: Vec<Method>) -> Authentication {
-    let event_id = deps.random.uuid_v4().to_string();
-    Authentication { user, methods, event_id, batch: Batch::new(), pass: None }
+pub(crate) fn authenticated(deps: &Deps, user: User, methods: Vec<Method>, batch: Batch) -> Authentication {
+    Authentication { user, methods, event_id: deps.random.uuid_v4().to_string(), batch }
 }

@@ -1,20 +1,19 @@
 //! Signing up: the new user, its confirmation by a code, and the code sent again.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use cenote_base::{Secret, Sub, Timestamp};
 use cenote_messages::MessageKind;
 use cenote_secrets::PolicyViolation;
 use cenote_store::Batch;
-use cenote_store::records::attempts;
-use cenote_store::records::users::{AliasKind, UserRecord, find_by_alias};
+use cenote_store::records::users::{AliasKind, UserRecord, find_by_sub};
+use cenote_store::records::{attempts, pools};
 
 use super::codes::{self, CodeDelivery, CodePurpose};
 use super::credentials::{take_limits, unknown_subject};
 use super::find::{self, NewName};
-use super::write::{TRIES, Written, commit, insert_user, release_alias, update_user};
-use super::{Door, Refusal, password, supported};
+use super::write::{TRIES, Written, commit, insert_user, update_user};
+use super::{Entry, Refusal, aliases, messages, password, supported};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::{FirstFactor, Pool};
@@ -24,7 +23,6 @@ use crate::domain::user::{Attributes, User, UserStatus, attributes_json};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// What a person gives to sign up.
-#[derive(Debug)]
 pub(crate) struct NewUser {
     pub username: String,
     pub password: Option<Secret>,
@@ -35,7 +33,6 @@ pub(crate) struct NewUser {
 #[derive(Debug)]
 pub(crate) struct SignedUp {
     pub sub: Sub,
-    pub confirmed: bool,
     pub delivery: Option<CodeDelivery>,
 }
 
@@ -44,7 +41,7 @@ pub(crate) async fn sign_up(
     deps: &Deps,
     pool: &Pool,
     client: &Client,
-    source: IpAddr,
+    entry: Entry,
     new: NewUser,
 ) -> Result<SignedUp, Refusal> {
     if pool.admin_create_only {
@@ -54,14 +51,16 @@ pub(crate) async fn sign_up(
     let name = find::new_name(pool, &new.username)?;
     let wanted = wanted_password(pool, new.password)?;
     let attributes = new_attributes(pool, &name, new.attributes)?;
+    if pool.alias_attributes.contains(&AliasKind::PreferredUsername) && attributes.contains_key("preferred_username") {
+        return Err(Refusal::PreferredUsernameTooEarly);
+    }
     pool.schema.check_new(&attributes, Writer::Client(client))?;
-    let attributes = with_flags(attributes);
-    take_limits(deps, client, Door::Api, source)?;
-    check_free(deps, pool, &name).await?;
+    take_limits(deps, client, entry)?;
 
     let now = deps.now();
     let sub = Sub::generate(&*deps.random);
-    let mut user = blank_user(pool, &sub, &name, attributes, UserStatus::Unconfirmed, now)?;
+    let mut user = blank_user(pool, &sub, &name, with_flags(attributes), UserStatus::Unconfirmed, now)?;
+    check_free(deps, pool, &user, &name).await?;
     if let Some(wanted) = &wanted {
         let sealed = password::hash(deps, pool, &sub, wanted).await?;
         password::set_permanent(&mut user, sealed, now);
@@ -74,17 +73,21 @@ pub(crate) async fn sign_up(
     if let Some(code) = &code {
         batch = batch.extend(code.batch.clone());
     }
-    match commit(deps, batch).await? {
-        Written::Done => {}
-        Written::Unmet(_) => {
-            check_free(deps, pool, &name).await?;
-            return Err(Refusal::PoolGone);
-        }
+    if commit(deps, batch).await? != Written::Done {
+        return Err(not_inserted(deps, pool, &user, &name).await?);
     }
     if let Some(code) = &code {
-        codes::deliver(deps, code).await?;
+        messages::deliver(deps, std::slice::from_ref(&code.message)).await?;
     }
-    Ok(SignedUp { sub, confirmed: false, delivery: code.map(|code| code.delivery) })
+    Ok(SignedUp { sub, delivery: code.map(|code| code.delivery) })
+}
+
+/// Why the user could not be inserted.
+pub(crate) async fn not_inserted(deps: &Deps, pool: &Pool, user: &User, name: &NewName) -> Result<Refusal, Refusal> {
+    check_free(deps, pool, user, name).await?;
+    // Nobody has the name: either whoever had it is gone again, or the pool is.
+    let lives = pools::find(&deps.store, &pool.id).await?.is_some();
+    Ok(if lives { Refusal::Contended } else { Refusal::PoolGone(pool.id.to_string()) })
 }
 
 /// The password, checked; none only where a one-time code can be the first factor.
@@ -115,7 +118,16 @@ pub(crate) fn new_attributes(pool: &Pool, name: &NewName, mut given: Attributes)
         };
     }
     given.retain(|_, value| !value.is_empty());
+    storable(&given)?;
     Ok(given)
+}
+
+/// PostgreSQL keeps no U+0000.
+pub(crate) fn storable(attributes: &Attributes) -> Result<(), Refusal> {
+    match attributes.iter().find(|(_, value)| value.contains('\0')) {
+        Some((name, _)) => Err(Refusal::UnstorableValue(name.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Shows for each address whether it is verified, as Cognito does (reference 03 §8).
@@ -128,17 +140,18 @@ pub(crate) fn with_flags(mut attributes: Attributes) -> Attributes {
     attributes
 }
 
-/// Whether the name (and, in a pool with username attributes, each address) is free. A batch holds it for good.
-pub(crate) async fn check_free(deps: &Deps, pool: &Pool, name: &NewName) -> Result<(), Refusal> {
-    match name {
-        NewName::Username(username) => match find::user(deps, pool, username).await? {
+/// Whether the name and, in a pool with username attributes, each address is free. A batch holds it for good.
+pub(crate) async fn check_free(deps: &Deps, pool: &Pool, user: &User, name: &NewName) -> Result<(), Refusal> {
+    if let NewName::Username(username) = name {
+        // Not somebody's alias either: it would sign that user in no more.
+        return match find::user(deps, pool, username).await? {
             Some(_) => Err(Refusal::UsernameTaken),
             None => Ok(()),
-        },
-        NewName::Attribute(kind, value) => {
-            let taken = find_by_alias(&deps.store, &pool.id, *kind, &pool.alias_key(*kind, value)).await?;
-            if taken.is_some() { Err(Refusal::AddressTaken(*kind)) } else { Ok(()) }
-        }
+        };
+    }
+    match aliases::taken(deps, pool, user).await? {
+        Some(kind) => Err(Refusal::AddressTaken(kind)),
+        None => Ok(()),
     }
 }
 
@@ -182,63 +195,56 @@ pub(crate) async fn confirm(
     deps: &Deps,
     pool: &Pool,
     client: &Client,
+    entry: Entry,
     name: &str,
     code: &str,
     force_alias: bool,
 ) -> Result<(), Refusal> {
-    let Some(user) = find::user(deps, pool, name).await? else {
-        if !client.prevent_user_existence_errors {
-            return Err(Refusal::UserNotFound);
+    take_limits(deps, client, entry)?;
+    let nobody = if client.prevent_user_existence_errors { Refusal::CodeExpired } else { Refusal::UserNotFound };
+    let Some(mut user) = find::user(deps, pool, name).await? else {
+        if client.prevent_user_existence_errors {
+            let subject = hex::encode(unknown_subject(deps, pool, name).await?);
+            limited(deps, CONFIRMATIONS.claim(deps, pool, &subject)).await?;
         }
-        let subject = unknown_subject(deps, pool, name).await?;
-        count(deps, pool, &subject, "confirm_sign_up", 15).await?;
-        return Err(Refusal::CodeExpired);
+        return Err(nobody);
     };
+    let sub = user.stored().sub.clone();
     user.status.confirm().map_err(|refused| Refusal::NotConfirmable(refused.0))?;
-    count(deps, pool, user.stored().sub.as_str(), "confirm_sign_up", 15).await?;
-
-    let mut user = user;
+    limited(deps, CONFIRMATIONS.claim(deps, pool, sub.as_str())).await?;
     for _ in 0..TRIES {
-        let (verified, claim) = codes::check(deps, pool, &user, CodePurpose::SignUp, code).await?;
         let mut after = user.clone();
         after.status = user.status.confirm().map_err(|refused| Refusal::NotConfirmable(refused.0))?;
+        let (verified, claim) = codes::check(deps, pool, &user, CodePurpose::SignUp, code).await?;
         after.set_verified(verified, true);
-        let freed = if force_alias { free_alias(deps, pool, &after, verified).await? } else { Batch::new() };
+        let freed = if force_alias { aliases::take_over(deps, pool, &after).await? } else { Batch::new() };
         let batch = claim.extend(freed).extend(update_user(pool, &user, &after, deps.now()));
         match commit(deps, batch).await? {
             Written::Done => return Ok(()),
-            Written::Unmet("AliasExists") if !force_alias => return Err(Refusal::AliasTaken(verified)),
+            Written::Unmet("AliasExists") => aliases::refuse_taken(deps, pool, &after, force_alias).await?,
             Written::Unmet(_) => {}
         }
-        user = find::user(deps, pool, name).await?.ok_or(Refusal::CodeExpired)?;
+        match find_by_sub(&deps.store, &pool.id, &sub).await? {
+            Some(record) => user = User::from_record(record)?,
+            None => return Err(nobody),
+        }
     }
     Err(Refusal::Contended)
 }
 
-/// Takes the alias from another confirmed owner, if there is one.
-async fn free_alias(deps: &Deps, pool: &Pool, new_owner: &User, kind: AliasKind) -> Result<Batch, Refusal> {
-    let Some(value) = new_owner.attributes.get(kind.as_str()).filter(|_| pool.alias_attributes.contains(&kind)) else {
-        return Ok(Batch::new());
-    };
-    let owner = find_by_alias(&deps.store, &pool.id, kind, &pool.alias_key(kind, value)).await?;
-    match owner.map(User::from_record).transpose()? {
-        Some(owner) if owner.stored().sub != new_owner.stored().sub => {
-            Ok(release_alias(pool, &owner, kind, deps.now()))
-        }
-        _ => Ok(Batch::new()),
-    }
-}
-
 /// Sends the sign-up's code again; the new one replaces the old.
-pub(crate) async fn resend(deps: &Deps, pool: &Pool, client: &Client, name: &str) -> Result<CodeDelivery, Refusal> {
-    let found = find::user(deps, pool, name).await?;
-    let Some(user) = found else {
-        if !client.prevent_user_existence_errors {
-            return Err(Refusal::UserNotFound);
-        }
-        let subject = unknown_subject(deps, pool, name).await?;
-        count(deps, pool, &subject, "resend", 5).await?;
-        return Ok(simulated_delivery(pool, name, &subject));
+pub(crate) async fn resend(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    entry: Entry,
+    name: &str,
+) -> Result<CodeDelivery, Refusal> {
+    // Before it is known whether there is such a user: what is refused for one must be refused for all.
+    supported::verification(pool)?;
+    take_limits(deps, client, entry)?;
+    let Some(user) = find::user(deps, pool, name).await? else {
+        return resend_to_nobody(deps, pool, client, name).await;
     };
     if user.status != UserStatus::Unconfirmed {
         return Err(Refusal::AlreadyConfirmed);
@@ -247,48 +253,73 @@ pub(crate) async fn resend(deps: &Deps, pool: &Pool, client: &Client, name: &str
         return Err(Refusal::NothingAutoVerified);
     }
     let to = codes::sign_up_channel(pool, &user).ok_or(Refusal::NothingToVerify)?;
-    count(deps, pool, user.stored().sub.as_str(), "resend", 5).await?;
     let code = codes::prepare(deps, pool, &user, CodePurpose::SignUp, MessageKind::ResendCode, to).await?;
-    match commit(deps, code.batch.clone()).await? {
-        Written::Done => {}
-        Written::Unmet(_) => return Err(Refusal::UserNotFound),
-    }
+    // One commit, as for an unknown user.
+    let batch = RESENDINGS.claim(deps, pool, user.stored().sub.as_str()).extend(code.batch);
+    limited(deps, batch).await?;
     if client.prevent_user_existence_errors {
         // Waiting for the delivery would tell a known user from an unknown one.
         deps.queue.wake();
     } else {
-        codes::deliver(deps, &code).await?;
+        messages::deliver(deps, &[code.message]).await?;
     }
     Ok(code.delivery)
 }
 
-/// Counts one of so many tries in an hour.
-async fn count(deps: &Deps, pool: &Pool, subject: &str, factor: &str, limit: i64) -> Result<(), Refusal> {
-    let claim = attempts::claim_in_window(&pool.id, subject, factor, limit, HOUR, deps.now());
-    match commit(deps, claim).await? {
+async fn resend_to_nobody(deps: &Deps, pool: &Pool, client: &Client, name: &str) -> Result<CodeDelivery, Refusal> {
+    if !client.prevent_user_existence_errors {
+        return Err(Refusal::UserNotFound);
+    }
+    if pool.auto_verified.is_empty() {
+        return Err(Refusal::NothingAutoVerified);
+    }
+    let subject = unknown_subject(deps, pool, name).await?;
+    limited(deps, RESENDINGS.claim(deps, pool, &hex::encode(subject))).await?;
+    Ok(simulated_delivery(pool, name, &subject))
+}
+
+/// So many tries in an hour for each user (reference 01 §8).
+struct Hourly {
+    factor: &'static str,
+    most: i64,
+}
+
+const CONFIRMATIONS: Hourly = Hourly { factor: "confirm_sign_up", most: 15 };
+const RESENDINGS: Hourly = Hourly { factor: "resend", most: 5 };
+
+impl Hourly {
+    /// Counts one try; unmet with `LimitExceeded`.
+    fn claim(&self, deps: &Deps, pool: &Pool, subject: &str) -> Batch {
+        attempts::claim_in_window(&pool.id, subject, self.factor, self.most, HOUR, deps.now())
+    }
+}
+
+/// Commits what begins with an hourly count.
+async fn limited(deps: &Deps, batch: Batch) -> Result<(), Refusal> {
+    match commit(deps, batch).await? {
         Written::Done => Ok(()),
+        Written::Unmet("NoUser") => Err(Refusal::UserNotFound),
         Written::Unmet(_) => Err(Refusal::LimitExceeded),
     }
 }
 
-/// What an unknown user's code "was sent to": the typed address where there is one, else an address that is always the same
-/// for the same name. `subject` is the keyed MAC of the name, so nobody can predict it.
-fn simulated_delivery(pool: &Pool, name: &str, subject: &str) -> CodeDelivery {
-    let phone = pool.auto_verified.first() == Some(&AliasKind::PhoneNumber) && pool.auto_verified.len() == 1;
-    if find::is_email(name) && !phone {
-        return CodeDelivery { attribute: AliasKind::Email, destination: codes::masked(AliasKind::Email, name) };
+/// What an unknown user's code "was sent to": the typed address where it may be one, else an address that is always the
+/// same for the same name. `subject` is the keyed MAC of the name, so nobody can predict it.
+fn simulated_delivery(pool: &Pool, name: &str, subject: &[u8; 32]) -> CodeDelivery {
+    let typed = [(AliasKind::PhoneNumber, find::is_phone(name)), (AliasKind::Email, find::is_email(name))];
+    let typed = typed.into_iter().find(|(kind, is_one)| *is_one && pool.auto_verified.contains(kind));
+    if let Some((attribute, _)) = typed {
+        return CodeDelivery { attribute, destination: codes::masked(attribute, name) };
     }
-    if find::is_phone(name) {
-        let destination = codes::masked(AliasKind::PhoneNumber, name);
-        return CodeDelivery { attribute: AliasKind::PhoneNumber, destination };
-    }
-    let digits: String = subject.bytes().map(|byte| char::from(b'0' + byte % 10)).take(11).collect();
-    let letters: String = subject.bytes().map(|byte| char::from(b'a' + byte % 26)).take(2).collect();
-    if phone {
-        let destination = codes::masked(AliasKind::PhoneNumber, &format!("+{digits}"));
-        return CodeDelivery { attribute: AliasKind::PhoneNumber, destination };
-    }
-    let (local, domain) = letters.split_at(1);
-    let destination = codes::masked(AliasKind::Email, &format!("{local}@{domain}"));
-    CodeDelivery { attribute: AliasKind::Email, destination }
+    let attribute =
+        if pool.auto_verified.contains(&AliasKind::Email) { AliasKind::Email } else { AliasKind::PhoneNumber };
+    let mut letters = subject.iter().map(|byte| char::from(b'a' + byte % 26));
+    let made_up = match attribute {
+        AliasKind::PhoneNumber => {
+            let digits: String = subject.iter().map(|byte| char::from(b'0' + byte % 10)).take(11).collect();
+            format!("+{digits}")
+        }
+        _ => format!("{}@{}", letters.next().unwrap_or('a'), letters.next().unwrap_or('e')),
+    };
+    CodeDelivery { attribute, destination: codes::masked(attribute, &made_up) }
 }

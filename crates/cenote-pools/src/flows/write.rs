@@ -1,10 +1,8 @@
 //! Writing users together with what hangs on them: aliases and the searchable attributes.
 
-use std::collections::BTreeSet;
-
 use cenote_base::{RandomExt, Timestamp};
 use cenote_store::records::pools::count_users;
-use cenote_store::records::users::{self, AliasKind};
+use cenote_store::records::users;
 use cenote_store::{Batch, BatchError};
 
 use super::Refusal;
@@ -45,7 +43,7 @@ pub(crate) fn insert_user(deps: &Deps, pool: &Pool, user: &User) -> Batch {
     }
     batch
         .extend(users::index_attributes(&pool.id, &record.sub, &[], &searchable(&user.attributes)))
-        .extend(count_users(&pool.id, i64::from(deps.random.below(COUNT_SHARDS)), 1))
+        .extend(count_user(deps, pool, 1))
 }
 
 /// The changes from `before` to `after`, under the version that was read; unmet with `UserChanged`, `AliasChanged` (both:
@@ -54,13 +52,13 @@ pub(crate) fn update_user(pool: &Pool, before: &User, after: &User, now: Timesta
     let mut after = after.clone();
     after.touch(now);
     let sub = &after.stored().sub;
-    let (old, new) = (alias_set(pool, before), alias_set(pool, &after));
+    let (old, new) = (aliases_of(pool, before), aliases_of(pool, &after));
     let mut batch = Batch::new();
     for (kind, value) in old.difference(&new) {
-        batch = batch.extend(users::delete_alias(&pool.id, alias_kind(kind), value, sub));
+        batch = batch.extend(users::delete_alias(&pool.id, *kind, value, sub));
     }
     for (kind, value) in new.difference(&old) {
-        batch = batch.extend(users::insert_alias(&pool.id, alias_kind(kind), value, sub));
+        batch = batch.extend(users::insert_alias(&pool.id, *kind, value, sub));
     }
     batch.extend(users::update(&after.record())).extend(users::index_attributes(
         &pool.id,
@@ -70,31 +68,11 @@ pub(crate) fn update_user(pool: &Pool, before: &User, after: &User, now: Timesta
     ))
 }
 
-/// Takes an alias from its present owner: the alias is free again, the owner's flag is cleared under the owner's version.
-pub(crate) fn release_alias(pool: &Pool, owner: &User, kind: AliasKind, now: Timestamp) -> Batch {
-    let mut after = owner.clone();
-    after.set_verified(kind, false);
-    update_user(pool, owner, &after, now)
-}
-
 /// Deletes a user; unmet with `NoUser`.
 pub(crate) fn delete_user(deps: &Deps, pool: &Pool, user: &User) -> Batch {
-    users::delete(&pool.id, &user.stored().sub).extend(count_users(
-        &pool.id,
-        i64::from(deps.random.below(COUNT_SHARDS)),
-        -1,
-    ))
+    users::delete(&pool.id, &user.stored().sub).extend(count_user(deps, pool, -1))
 }
 
-/// Sorted, so that every batch takes alias rows in the same order.
-fn alias_set(pool: &Pool, user: &User) -> BTreeSet<(&'static str, String)> {
-    aliases_of(pool, user).into_iter().map(|(kind, value)| (kind.as_str(), value)).collect()
-}
-
-fn alias_kind(name: &str) -> AliasKind {
-    match name {
-        "email" => AliasKind::Email,
-        "phone_number" => AliasKind::PhoneNumber,
-        _ => AliasKind::PreferredUsername,
-    }
+fn count_user(deps: &Deps, pool: &Pool, by: i64) -> Batch {
+    count_users(&pool.id, i64::from(deps.random.below(COUNT_SHARDS)), by)
 }

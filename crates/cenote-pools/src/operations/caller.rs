@@ -43,41 +43,40 @@ pub(crate) async fn pool_client(
 }
 
 /// Checks SECRET_HASH for `username`, as it was sent (reference 04 §6). A hash for a client without a secret is ignored.
-pub(crate) fn check_secret_hash(
-    client: &Client,
-    given: Option<&Sensitive>,
-    username: &str,
-) -> Result<(), ApiError> {
-    if secret_hash_matches(client, given, username)? {
+pub(crate) fn check_secret_hash(client: &Client, given: Option<&Sensitive>, username: &str) -> Result<(), ApiError> {
+    require_secret_hash(client, given)?;
+    if secret_hash_matches(client, given, username) {
         Ok(())
     } else {
         Err(ApiError::not_authorized(format!("Unable to verify secret hash for client {}", client.id)))
     }
 }
 
-/// Whether SECRET_HASH belongs to `username`; a missing one is an error of its own.
-pub(crate) fn secret_hash_matches(
-    client: &Client,
-    given: Option<&Sensitive>,
-    username: &str,
-) -> Result<bool, ApiError> {
-    if client.secrets.is_empty() {
-        return Ok(true);
+/// Refuses a call without SECRET_HASH for a client that has a secret.
+pub(crate) fn require_secret_hash(client: &Client, given: Option<&Sensitive>) -> Result<(), ApiError> {
+    if given.is_some() || !client.is_confidential() {
+        return Ok(());
     }
-    let Some(given) = given else {
-        return Err(ApiError::not_authorized(format!(
-            "Client {} is configured with secret but SECRET_HASH was not received",
-            client.id
-        )));
-    };
+    Err(ApiError::not_authorized(format!(
+        "Client {} is configured with secret but SECRET_HASH was not received",
+        client.id
+    )))
+}
+
+/// Whether SECRET_HASH belongs to `username`.
+pub(crate) fn secret_hash_matches(client: &Client, given: Option<&Sensitive>, username: &str) -> bool {
+    if !client.is_confidential() {
+        return true;
+    }
+    let given = given.map_or("", Sensitive::expose);
     // Every secret is tried, so that the time does not tell which of two it was.
-    let tries = client.secrets.iter().map(|secret| secret_hash::verify(given.expose(), username, &client.id, secret));
-    Ok(tries.fold(false, |found, matches| found | matches))
+    let tries = client.secrets.iter().map(|secret| secret_hash::verify(given, username, &client.id, secret));
+    tries.fold(false, |found, matches| found | matches)
 }
 
 /// Whether the client's secret itself was shown; a client without one need not show any.
 pub(crate) fn secret_matches(client: &Client, given: Option<&Secret>) -> bool {
-    if client.secrets.is_empty() {
+    if !client.is_confidential() {
         return true;
     }
     let given = given.map_or("", Secret::expose).as_bytes();

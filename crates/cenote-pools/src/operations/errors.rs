@@ -46,7 +46,7 @@ impl Words {
             Refusal::Unavailable(detail) => ApiError::unavailable(detail),
             Refusal::Internal(detail) => ApiError::internal(detail),
             Refusal::NotBuilt(what) => not_built(what),
-            Refusal::PoolGone => ApiError::resource_not_found("User pool does not exist."),
+            Refusal::PoolGone(pool) => ApiError::resource_not_found(format!("User pool {pool} does not exist.")),
             Refusal::Busy | Refusal::Contended => ApiError::too_many_requests("Too many requests"),
             Refusal::Attribute(error) => attribute_error(&error),
             Refusal::Password(violation) => {
@@ -67,6 +67,13 @@ impl Words {
             Refusal::UsernameAttributeMismatch(kind) => ApiError::invalid_parameter(format!(
                 "The {} attribute must be the same as the username.",
                 kind.as_str()
+            )),
+            Refusal::PreferredUsernameTooEarly => ApiError::invalid_parameter(
+                "Preferred username cannot be provided for unconfirmed account, since user pool is configured for \
+                 preferred username alias.",
+            ),
+            Refusal::UnstorableValue(name) => ApiError::invalid_parameter(format!(
+                "The value of attribute {name} has a character that is not allowed."
             )),
             Refusal::SignUpNotPermitted => ApiError::not_authorized("SignUp is not permitted for this user pool"),
             Refusal::NotConfirmable(status) => {
@@ -99,13 +106,9 @@ fn sign_in_error(refusal: &Refusal) -> ApiError {
         Refusal::TemporaryPasswordExpired => {
             ApiError::not_authorized("Temporary password has expired and must be reset by an administrator.")
         }
-        Refusal::CodeMismatch => {
-            ApiError::code_mismatch("Invalid verification code provided, please try again.")
-        }
+        Refusal::CodeMismatch => ApiError::code_mismatch("Invalid verification code provided, please try again."),
         Refusal::CodeExpired => ApiError::expired_code("Invalid code provided, please request a code again."),
-        Refusal::LimitExceeded => {
-            ApiError::limit_exceeded("Attempt limit exceeded, please try after some time.")
-        }
+        Refusal::LimitExceeded => ApiError::limit_exceeded("Attempt limit exceeded, please try after some time."),
         Refusal::SessionInvalid => ApiError::not_authorized("Invalid session for the user."),
         Refusal::SessionExpired => ApiError::not_authorized("Invalid session for the user, session is expired."),
         Refusal::SessionUsed => {
@@ -129,13 +132,11 @@ fn taken(given: bool, kind: AliasKind) -> String {
 
 fn username_form(form: UsernameForm) -> &'static str {
     match form {
-        UsernameForm::MustBeEmail => "Username should be an email.",
-        UsernameForm::MustBePhone => "Username should be a phone number.",
-        UsernameForm::MustBeEmailOrPhone => "Username should be either an email or a phone number.",
-        UsernameForm::MustNotBeEmail => {
-            "Username cannot be of email format, since user pool is configured for email alias."
-        }
-        UsernameForm::MustNotBePhone => {
+        UsernameForm::Email => "Username should be an email.",
+        UsernameForm::Phone => "Username should be a phone number.",
+        UsernameForm::EmailOrPhone => "Username should be either an email or a phone number.",
+        UsernameForm::NotEmail => "Username cannot be of email format, since user pool is configured for email alias.",
+        UsernameForm::NotPhone => {
             "Username cannot be of phone number format, since user pool is configured for phone number alias."
         }
     }

@@ -6,19 +6,20 @@ use std::collections::BTreeMap;
 use cenote_wire::idp::{
     AdminInitiateAuthRequest, AdminInitiateAuthResponse, AdminRespondToAuthChallengeRequest,
     AdminRespondToAuthChallengeResponse, AuthFlowType, AuthenticationResultType, ChallengeNameType,
-    InitiateAuthRequest, InitiateAuthResponse, RespondToAuthChallengeRequest, RespondToAuthChallengeResponse,
+    InitiateAuthRequest, InitiateAuthResponse, Operation, RespondToAuthChallengeRequest,
+    RespondToAuthChallengeResponse,
 };
 use cenote_wire::{ApiError, Sensitive};
 
-use super::errors::{NEW_PASSWORD, WORDS, not_built};
-use super::{attributes, caller, tokens};
+use super::errors::{NEW_PASSWORD, WORDS, Words, not_built};
+use super::{attributes, audit, caller, tokens};
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
 use crate::flows::new_password::{self, Hashed};
-use crate::flows::sign_in::{self, Challenge, SignIn};
+use crate::flows::sign_in::{self, Authentication, Challenge, SignIn};
 use crate::flows::write::TRIES;
-use crate::flows::{Door, Refusal};
+use crate::flows::{Door, Entry, Refusal};
 use crate::{Context, Deps};
 
 type Parameters = BTreeMap<String, Sensitive>;
@@ -61,7 +62,7 @@ pub(crate) async fn initiate_auth(
     input: InitiateAuthRequest,
 ) -> Result<InitiateAuthResponse, ApiError> {
     let (pool, client) = caller::client(deps, input.client_id.as_ref()).await?;
-    let attempt = Attempt { deps, ctx, pool: &pool, client: &client, door: Door::Api };
+    let attempt = Attempt { deps, ctx, pool: &pool, client: &client, operation: Operation::InitiateAuth };
     let parameters = input.auth_parameters.unwrap_or_default();
     Ok(attempt.initiate(input.auth_flow.as_ref(), &parameters).await?.into())
 }
@@ -73,7 +74,7 @@ pub(crate) async fn admin_initiate_auth(
     input: AdminInitiateAuthRequest,
 ) -> Result<AdminInitiateAuthResponse, ApiError> {
     let (pool, client) = caller::pool_client(deps, input.user_pool_id.as_deref(), input.client_id.as_ref()).await?;
-    let attempt = Attempt { deps, ctx, pool: &pool, client: &client, door: Door::Admin };
+    let attempt = Attempt { deps, ctx, pool: &pool, client: &client, operation: Operation::AdminInitiateAuth };
     let parameters = input.auth_parameters.unwrap_or_default();
     Ok(attempt.initiate(input.auth_flow.as_ref(), &parameters).await?.into())
 }
@@ -85,7 +86,7 @@ pub(crate) async fn respond_to_auth_challenge(
     input: RespondToAuthChallengeRequest,
 ) -> Result<RespondToAuthChallengeResponse, ApiError> {
     let (pool, client) = caller::client(deps, input.client_id.as_ref()).await?;
-    let attempt = Attempt { deps, ctx, pool: &pool, client: &client, door: Door::Api };
+    let attempt = Attempt { deps, ctx, pool: &pool, client: &client, operation: Operation::RespondToAuthChallenge };
     let responses = input.challenge_responses.unwrap_or_default();
     Ok(attempt.respond(input.challenge_name.as_ref(), input.session.as_ref(), &responses).await?.into())
 }
@@ -97,7 +98,8 @@ pub(crate) async fn admin_respond_to_auth_challenge(
     input: AdminRespondToAuthChallengeRequest,
 ) -> Result<AdminRespondToAuthChallengeResponse, ApiError> {
     let (pool, client) = caller::pool_client(deps, input.user_pool_id.as_deref(), input.client_id.as_ref()).await?;
-    let attempt = Attempt { deps, ctx, pool: &pool, client: &client, door: Door::Admin };
+    let operation = Operation::AdminRespondToAuthChallenge;
+    let attempt = Attempt { deps, ctx, pool: &pool, client: &client, operation };
     let responses = input.challenge_responses.unwrap_or_default();
     Ok(attempt.respond(input.challenge_name.as_ref(), input.session.as_ref(), &responses).await?.into())
 }
@@ -115,13 +117,24 @@ struct Attempt<'a> {
     ctx: &'a Context,
     pool: &'a Pool,
     client: &'a Client,
-    door: Door,
+    operation: Operation,
 }
 
 impl Attempt<'_> {
+    fn door(&self) -> Door {
+        match self.operation {
+            Operation::AdminInitiateAuth | Operation::AdminRespondToAuthChallenge => Door::Admin,
+            _ => Door::Api,
+        }
+    }
+
+    fn entry(&self) -> Entry {
+        Entry { door: self.door(), source: self.ctx.source }
+    }
+
     async fn initiate(&self, flow: Option<&AuthFlowType>, parameters: &Parameters) -> Result<Answer, ApiError> {
         let flows = &self.client.flows;
-        match (flow, self.door) {
+        match (flow, self.door()) {
             (Some(AuthFlowType::UserPasswordAuth), Door::Api) => {
                 self.enabled(flows.user_password, "USER_PASSWORD_AUTH flow not enabled for this client")?;
                 self.by_password(parameters).await
@@ -166,37 +179,48 @@ impl Attempt<'_> {
         let password = required(parameters, "PASSWORD")?;
         caller::check_secret_hash(self.client, parameters.get("SECRET_HASH"), username.expose())?;
         let password = password.clone().into_secret();
-        let (door, source) = (self.door, self.ctx.source);
-        let signed_in =
-            sign_in::by_password(self.deps, self.pool, self.client, door, source, username.expose(), &password)
-                .await
-                .map_err(|refusal| WORDS.error(refusal))?;
-        self.answer(signed_in).await
+        let (deps, pool, client) = (self.deps, self.pool, self.client);
+        let name = username.expose();
+        let mut proven = sign_in::by_password(deps, pool, client, self.entry(), name, &password).await?;
+        for _ in 0..TRIES {
+            match sign_in::after_password(deps, pool, client, &proven).await? {
+                SignIn::Challenge(challenge) => return self.challenge(challenge).await,
+                SignIn::Authenticated(authentication) => match self.issue(authentication, WORDS).await? {
+                    Some(answer) => return Ok(answer),
+                    None => proven = proven.read_again(deps, pool).await?,
+                },
+            }
+        }
+        Err(Refusal::Contended.into())
     }
 
     async fn by_refresh_token(&self, parameters: &Parameters) -> Result<Answer, ApiError> {
         let token = required(parameters, "REFRESH_TOKEN")?;
-        let result =
-            tokens::refresh(self.deps, self.pool, self.client, token, parameters.get("SECRET_HASH")).await?;
+        let result = tokens::refresh(self.deps, self.pool, self.client, token, parameters.get("SECRET_HASH")).await?;
         Ok(Answer { authentication_result: Some(result), ..Answer::default() })
     }
 
-    async fn answer(&self, signed_in: SignIn) -> Result<Answer, ApiError> {
-        match signed_in {
-            SignIn::Authenticated(authentication) => {
-                let result = tokens::issue(self.deps, self.pool, self.client, authentication).await?;
-                Ok(Answer { authentication_result: Some(result), ..Answer::default() })
-            }
-            SignIn::Challenge(Challenge::NewPassword { session, user, missing }) => {
-                let session = session.seal(self.deps, &self.pool.id, &self.client.id).await?;
-                Ok(Answer {
-                    challenge_name: Some(ChallengeNameType::NewPasswordRequired),
-                    session: Some(session.into()),
-                    challenge_parameters: new_password_parameters(self.client, &user, &missing),
-                    ..Answer::default()
-                })
-            }
+    /// The tokens of a sign-in; `None` when it has to be decided again.
+    async fn issue(&self, mut authentication: Authentication, words: Words) -> Result<Option<Answer>, ApiError> {
+        if self.door() == Door::Admin {
+            let resource = self.pool.id.arn(&self.pool.account).to_string();
+            authentication.batch =
+                authentication.batch.extend(audit::row(self.deps, self.ctx, self.operation, &resource));
         }
+        let result = tokens::issue(self.deps, self.pool, self.client, authentication).await;
+        let result = result.map_err(|refusal| words.error(refusal))?;
+        Ok(result.map(|result| Answer { authentication_result: Some(result), ..Answer::default() }))
+    }
+
+    async fn challenge(&self, challenge: Challenge) -> Result<Answer, ApiError> {
+        let Challenge::NewPassword { session, user, missing } = challenge;
+        let session = session.seal(self.deps, &self.pool.id, &self.client.id).await?;
+        Ok(Answer {
+            challenge_name: Some(ChallengeNameType::NewPasswordRequired),
+            session: Some(session.into()),
+            challenge_parameters: new_password_parameters(self.client, &user, &missing),
+            ..Answer::default()
+        })
     }
 
     async fn respond(
@@ -230,12 +254,12 @@ impl Attempt<'_> {
         };
         let mut hashed = Hashed::default();
         for _ in 0..TRIES {
-            let authentication = new_password::answer(self.deps, self.pool, self.client, &answer, &mut hashed)
+            let (deps, pool, client) = (self.deps, self.pool, self.client);
+            let authentication = new_password::answer(deps, pool, client, self.entry(), &answer, &mut hashed)
                 .await
                 .map_err(|refusal| NEW_PASSWORD.error(refusal))?;
-            match tokens::issue_unless_changed(self.deps, self.pool, self.client, authentication).await? {
-                Some(result) => return Ok(Answer { authentication_result: Some(result), ..Answer::default() }),
-                None => continue,
+            if let Some(answer) = self.issue(authentication, NEW_PASSWORD).await? {
+                return Ok(answer);
             }
         }
         Err(Refusal::Contended.into())

@@ -1,7 +1,6 @@
 //! SignUp, ConfirmSignUp, ResendConfirmationCode.
 
 use cenote_messages::Medium;
-use cenote_store::records::users::AliasKind;
 use cenote_wire::idp::{
     CodeDeliveryDetailsType, ConfirmSignUpRequest, ConfirmSignUpResponse, DeliveryMediumType,
     ResendConfirmationCodeRequest, ResendConfirmationCodeResponse, SignUpRequest, SignUpResponse,
@@ -12,6 +11,7 @@ use super::errors::{CONFIRMING, WORDS};
 use super::{attributes, caller};
 use crate::flows::codes::CodeDelivery;
 use crate::flows::sign_up::{self, NewUser};
+use crate::flows::{Door, Entry, messages};
 use crate::{Context, Deps};
 
 /// SignUp.
@@ -25,9 +25,10 @@ pub(crate) async fn sign_up(deps: &Deps, ctx: &Context, input: SignUpRequest) ->
         attributes: attributes::from_list(input.user_attributes),
     };
     let signed_up =
-        sign_up::sign_up(deps, &pool, &client, ctx.source, new).await.map_err(|refusal| WORDS.error(refusal))?;
+        sign_up::sign_up(deps, &pool, &client, entry(ctx), new).await.map_err(|refusal| WORDS.error(refusal))?;
     Ok(SignUpResponse {
-        user_confirmed: Some(signed_up.confirmed),
+        // Only the PreSignUp trigger confirms at once.
+        user_confirmed: Some(false),
         code_delivery_details: signed_up.delivery.as_ref().map(delivery),
         user_sub: Some(signed_up.sub.to_string()),
         session: None,
@@ -37,7 +38,7 @@ pub(crate) async fn sign_up(deps: &Deps, ctx: &Context, input: SignUpRequest) ->
 /// ConfirmSignUp.
 pub(crate) async fn confirm_sign_up(
     deps: &Deps,
-    _ctx: &Context,
+    ctx: &Context,
     input: ConfirmSignUpRequest,
 ) -> Result<ConfirmSignUpResponse, ApiError> {
     let (pool, client) = caller::client(deps, input.client_id.as_ref()).await?;
@@ -45,7 +46,7 @@ pub(crate) async fn confirm_sign_up(
     caller::check_secret_hash(&client, input.secret_hash.as_ref(), username)?;
     let code = input.confirmation_code.as_ref().map_or("", Sensitive::expose);
     let force_alias = input.force_alias_creation.unwrap_or(false);
-    sign_up::confirm(deps, &pool, &client, username, code, force_alias)
+    sign_up::confirm(deps, &pool, &client, entry(ctx), username, code, force_alias)
         .await
         .map_err(|refusal| CONFIRMING.error(refusal))?;
     Ok(ConfirmSignUpResponse::default())
@@ -54,23 +55,27 @@ pub(crate) async fn confirm_sign_up(
 /// ResendConfirmationCode.
 pub(crate) async fn resend_confirmation_code(
     deps: &Deps,
-    _ctx: &Context,
+    ctx: &Context,
     input: ResendConfirmationCodeRequest,
 ) -> Result<ResendConfirmationCodeResponse, ApiError> {
     let (pool, client) = caller::client(deps, input.client_id.as_ref()).await?;
     let username = input.username.as_ref().map_or("", Sensitive::expose);
     caller::check_secret_hash(&client, input.secret_hash.as_ref(), username)?;
-    let sent =
-        sign_up::resend(deps, &pool, &client, username).await.map_err(|refusal| CONFIRMING.error(refusal))?;
+    let sent = sign_up::resend(deps, &pool, &client, entry(ctx), username)
+        .await
+        .map_err(|refusal| CONFIRMING.error(refusal))?;
     Ok(ResendConfirmationCodeResponse { code_delivery_details: Some(delivery(&sent)) })
+}
+
+fn entry(ctx: &Context) -> Entry {
+    Entry { door: Door::Api, source: ctx.source }
 }
 
 /// Where a code went.
 pub(crate) fn delivery(sent: &CodeDelivery) -> CodeDeliveryDetailsType {
-    let medium = if sent.attribute == AliasKind::PhoneNumber { Medium::Sms } else { Medium::Email };
     CodeDeliveryDetailsType {
         destination: Some(sent.destination.clone()),
-        delivery_medium: Some(match medium {
+        delivery_medium: Some(match messages::medium(sent.attribute) {
             Medium::Email => DeliveryMediumType::Email,
             Medium::Sms => DeliveryMediumType::Sms,
         }),

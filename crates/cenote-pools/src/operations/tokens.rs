@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cenote_base::{RandomExt as _, Timestamp};
 use cenote_store::records::families::{self as family_records, FamilyRecord};
-use cenote_store::records::users::{find_by_sub, invalidate_tokens};
+use cenote_store::records::users::invalidate_tokens;
 use cenote_tokens::families::{SignIn, begin, signed_out_at};
 use cenote_tokens::{
     AccessClaims, AccessTokenError, IdClaims, Issue, Readable, RefreshError, TokenUse, USER_ADMIN_SCOPE,
@@ -20,34 +20,23 @@ use crate::domain::pool::Pool;
 use crate::domain::user::User;
 use crate::flows::sign_in::{Authentication, Method};
 use crate::flows::write::{Written, commit};
-use crate::flows::{Refusal, supported};
+use crate::flows::{Refusal, aliases, supported};
 use crate::{Context, Deps};
 
 /// How old a family's time of last activity may be before a refresh writes it anew: refreshing stays a read in between.
 const ACTIVITY: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// Issues the tokens of a sign-in; what it changed is committed with them.
+/// Issues the tokens of a sign-in; what it changed is committed with them. `None` when others changed the user meanwhile,
+/// so that the sign-in has to be decided again.
 pub(crate) async fn issue(
     deps: &Deps,
     pool: &Pool,
     client: &Client,
     authentication: Authentication,
-) -> Result<AuthenticationResultType, ApiError> {
-    let result = issue_unless_changed(deps, pool, client, authentication).await?;
-    Ok(result.ok_or(Refusal::Contended)?)
-}
-
-/// As [`issue`]; `None` when others changed the user meanwhile, so that the sign-in has to be decided again.
-pub(crate) async fn issue_unless_changed(
-    deps: &Deps,
-    pool: &Pool,
-    client: &Client,
-    authentication: Authentication,
-) -> Result<Option<AuthenticationResultType>, ApiError> {
+) -> Result<Option<AuthenticationResultType>, Refusal> {
     supported::tokens(pool)?;
-    let Authentication { user, methods, event_id, batch, pass } = authentication;
+    let Authentication { user, methods, event_id, batch } = authentication;
     let methods: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
-    let now = deps.now();
     let sign_in = SignIn {
         user: user.stored(),
         client: &client.id,
@@ -58,24 +47,20 @@ pub(crate) async fn issue_unless_changed(
         session_id: None,
         refresh_validity: client.refresh_validity,
     };
-    let family = begin(&sign_in, now, &*deps.random);
-    let written = commit(deps, batch.extend(family_records::insert(&family))).await?;
-    drop(pass);
-    match written {
+    let family = begin(&sign_in, deps.now(), &*deps.random);
+    match commit(deps, batch.extend(family_records::insert(&family))).await? {
         Written::Done => {}
-        Written::Unmet("SessionUsed") => return Err(Refusal::SessionUsed.into()),
-        Written::Unmet("NoUser") => return Err(gone_or_disabled(deps, pool, &user).await?.into()),
+        Written::Unmet("SessionUsed") => return Err(Refusal::SessionUsed),
+        Written::Unmet("AliasExists") => {
+            // Somebody else's, unless that owner has gone meanwhile.
+            aliases::refuse_taken(deps, pool, &user, false).await?;
+            return Ok(None);
+        }
         Written::Unmet(_) => return Ok(None),
     }
     let mut result = sign(deps, pool, client, &user, &family, &event_id).await?;
-    let refresh_token = deps.refresh.seal(&family).await.map_err(Refusal::from)?;
-    result.refresh_token = Some(refresh_token.into());
+    result.refresh_token = Some(deps.refresh.seal(&family).await?.into());
     Ok(Some(result))
-}
-
-async fn gone_or_disabled(deps: &Deps, pool: &Pool, user: &User) -> Result<Refusal, Refusal> {
-    let found = find_by_sub(&deps.store, &pool.id, &user.stored().sub).await?;
-    Ok(if found.is_some() { Refusal::Disabled } else { Refusal::BadCredentials })
 }
 
 /// Signs an ID token and an access token of this family.
@@ -86,7 +71,7 @@ async fn sign(
     user: &User,
     family: &FamilyRecord,
     event_id: &str,
-) -> Result<AuthenticationResultType, ApiError> {
+) -> Result<AuthenticationResultType, Refusal> {
     let stored = user.stored();
     let issue = Issue {
         issuer: &pool.issuer,
@@ -123,8 +108,8 @@ async fn sign(
         oauth: false,
     }
     .build();
-    let id_token = deps.signing.sign(&pool.id, TokenUse::Id, &id).await.map_err(Refusal::from)?;
-    let access_token = deps.signing.sign(&pool.id, TokenUse::Access, &access).await.map_err(Refusal::from)?;
+    let id_token = deps.signing.sign(&pool.id, TokenUse::Id, &id).await?;
+    let access_token = deps.signing.sign(&pool.id, TokenUse::Access, &access).await?;
     Ok(AuthenticationResultType {
         access_token: Some(access_token.into()),
         expires_in: Some(i32::try_from(client.access_validity.as_secs()).unwrap_or(i32::MAX)),
@@ -143,31 +128,28 @@ pub(crate) async fn refresh(
     secret_hash: Option<&Sensitive>,
 ) -> Result<AuthenticationResultType, ApiError> {
     supported::tokens(pool)?;
-    if !client.secrets.is_empty() && secret_hash.is_none() {
-        // Said before the token is looked at, in the words of the other flows.
-        caller::secret_hash_matches(client, None, "")?;
-    }
-    let (record, family) =
-        deps.refresh.check_refresh(token.expose(), &client.id).await.map_err(|error| refresh_error(&error))?;
+    // Said before the token is looked at, in the words of the other flows.
+    caller::require_secret_hash(client, secret_hash)?;
+    let (record, family) = deps.refresh.check_refresh(token.expose(), &client.id).await.map_err(refresh_error)?;
     let user = User::from_record(record).map_err(Refusal::from)?;
-    if !caller::secret_hash_matches(client, secret_hash, user.username())? {
+    if !caller::secret_hash_matches(client, secret_hash, user.username()) {
         return Err(ApiError::not_authorized(format!("SecretHash does not match for the client: {}", client.id)));
     }
     let now = deps.now();
     if now.since(family.last_active_at) >= ACTIVITY {
         commit(deps, family_records::touch(&family.origin_jti, now)).await?;
     }
-    sign(deps, pool, client, &user, &family, &deps.random.uuid_v4().to_string()).await
+    Ok(sign(deps, pool, client, &user, &family, &deps.random.uuid_v4().to_string()).await?)
 }
 
-fn refresh_error(error: &RefreshError) -> ApiError {
+fn refresh_error(error: RefreshError) -> ApiError {
     match error {
         RefreshError::Invalid | RefreshError::UserGone => ApiError::not_authorized("Invalid Refresh Token"),
         RefreshError::Expired => ApiError::not_authorized("Refresh Token has expired"),
         RefreshError::Revoked => ApiError::not_authorized("Refresh Token has been revoked"),
         RefreshError::Reused => ApiError::refresh_token_reuse("Refresh Token has been reused"),
         RefreshError::UserDisabled => ApiError::not_authorized("User is disabled."),
-        RefreshError::Unavailable(cause) => ApiError::unavailable(cause.to_string()),
+        RefreshError::Unavailable(cause) => Refusal::from(cause).into(),
     }
 }
 
@@ -183,7 +165,7 @@ pub(crate) struct Bearer {
 /// Checks an access token for the operations of its user (reference 01 §4).
 pub(crate) async fn bearer(deps: &Deps, token: Option<&Sensitive>) -> Result<Bearer, ApiError> {
     let token = token.map_or("", Sensitive::expose);
-    let context = deps.access.check(token).await.map_err(|error| access_error(&error))?;
+    let context = deps.access.check(token).await.map_err(access_error)?;
     let client = deps.directory.client(&context.client).await?;
     let client = client.ok_or_else(|| ApiError::not_authorized("Access Token has been revoked"))?;
     Ok(Bearer { user: User::from_record(context.user).map_err(Refusal::from)?, client })
@@ -196,7 +178,7 @@ pub(crate) async fn bearer_of_body(deps: &Deps, body: &[u8]) -> Result<(), ApiEr
     bearer(deps, token.as_ref()).await.map(drop)
 }
 
-fn access_error(error: &AccessTokenError) -> ApiError {
+fn access_error(error: AccessTokenError) -> ApiError {
     match error {
         AccessTokenError::Invalid(flaw) => {
             ApiError::not_authorized("Invalid Access Token").with_detail(flaw.to_string())
@@ -206,7 +188,7 @@ fn access_error(error: &AccessTokenError) -> ApiError {
         AccessTokenError::MissingScope => ApiError::not_authorized("Access Token does not have required scopes"),
         AccessTokenError::UserDisabled => ApiError::not_authorized("User is disabled."),
         AccessTokenError::UserGone => ApiError::user_not_found("User does not exist."),
-        AccessTokenError::Unavailable(cause) => ApiError::unavailable(cause.to_string()),
+        AccessTokenError::Unavailable(cause) => Refusal::from(cause).into(),
     }
 }
 
@@ -228,8 +210,11 @@ pub(crate) async fn global_sign_out(
 /// Ends all sign-ins of a user, with and without `origin_jti` in their tokens.
 async fn sign_out(deps: &Deps, user: &User, now: Timestamp) -> Result<(), Refusal> {
     let stored = user.stored();
-    let batch = family_records::delete_of_user(&stored.pool_id, &stored.sub)
-        .extend(invalidate_tokens(&stored.pool_id, &stored.sub, signed_out_at(now)));
+    let batch = family_records::delete_of_user(&stored.pool_id, &stored.sub).extend(invalidate_tokens(
+        &stored.pool_id,
+        &stored.sub,
+        signed_out_at(now),
+    ));
     commit(deps, batch).await.map(drop)
 }
 
@@ -257,7 +242,7 @@ pub(crate) async fn revoke_token(
             commit(deps, family_records::delete(&claims.origin_jti)).await?;
         }
         Ok(_) | Err(RefreshError::Invalid | RefreshError::Expired) => {}
-        Err(error) => return Err(refresh_error(&error)),
+        Err(error) => return Err(refresh_error(error)),
     }
     Ok(RevokeTokenResponse::default())
 }

@@ -29,7 +29,7 @@ pub(crate) async fn admin_create_user(
     let action = input.message_action;
     let mediums = match (&action, input.desired_delivery_mediums) {
         (Some(MessageActionType::Suppress), _) => Vec::new(),
-        (_, Some(mediums)) if !mediums.is_empty() => mediums.iter().map(medium).collect(),
+        (_, Some(mediums)) if !mediums.is_empty() => distinct(&mediums),
         _ => vec![Medium::Sms],
     };
     let new = Invitation {
@@ -48,11 +48,16 @@ pub(crate) async fn admin_create_user(
     Ok(AdminCreateUserResponse { user: Some(attributes::user_type(&user)) })
 }
 
-fn medium(wire: &DeliveryMediumType) -> Medium {
-    match wire {
-        DeliveryMediumType::Email => Medium::Email,
-        _ => Medium::Sms,
+/// Each medium once, in the order in which they were named.
+fn distinct(wire: &[DeliveryMediumType]) -> Vec<Medium> {
+    let mut mediums = Vec::new();
+    for medium in wire {
+        let medium = if *medium == DeliveryMediumType::Email { Medium::Email } else { Medium::Sms };
+        if !mediums.contains(&medium) {
+            mediums.push(medium);
+        }
     }
+    mediums
 }
 
 /// AdminGetUser.
@@ -115,7 +120,7 @@ pub(crate) async fn admin_delete_user(
     let name = input.username.as_ref().map_or("", Sensitive::expose);
     let audit = audit::row(deps, ctx, Operation::AdminDeleteUser, &resource(&pool));
     admin::delete(deps, &pool, name, audit).await.map_err(|refusal| WORDS.error(refusal))?;
-    Ok(Empty::default())
+    Ok(Empty)
 }
 
 /// GetUser: the caller's own attributes, as far as the client may read them.
