@@ -170,7 +170,11 @@ pub(crate) async fn delete_user_pool(
             ));
         }
         match commit(deps, &record.pool_id, deletion(deps, ctx, &record)).await? {
-            Written::Done => return Ok(Empty),
+            Written::Done => {
+                // Otherwise this node would publish the pool's keys for another second.
+                deps.signing.forget(&record.pool_id);
+                return Ok(Empty);
+            }
             Written::Unmet("PoolChanged") => pause(deps).await,
             Written::Unmet(tag) => return Err(unexpected(tag)),
         }
