@@ -8,6 +8,7 @@ mod banner;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
+mod descriptors;
 pub mod first_start;
 pub mod http;
 pub mod in_flight;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
 use crate::config::{PublicUrl, Settings};
+use crate::descriptors;
 use crate::first_start::{self, House, StartError};
 use crate::http::{Front, router};
 use crate::in_flight::InFlight;
@@ -107,7 +108,7 @@ async fn answer(
         max_body_bytes: settings.limits.max_body_bytes,
         in_flight: in_flight.clone(),
     };
-    let limits = Limits::new(settings.limits.max_connections, settings.shutdown_grace);
+    let limits = Limits::new(descriptors::bounded(settings.limits.max_connections), settings.shutdown_grace);
     let cut = listener::serve(listener, router(Arc::new(front)), limits, stop).await;
     if cut > 0 {
         tracing::warn!(connections = cut, "connections were cut: their requests outlasted shutdown_grace_seconds");

@@ -389,14 +389,14 @@ async fn each_request_leaves_one_line_without_secrets() {
 fn no_request_is_the_fault_of_the_front_end() {
     use proptest::prelude::*;
 
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let harness = Harness::new();
     let method = prop::sample::select(vec!["GET", "POST", "PUT", "OPTIONS", "HEAD", "DELETE"]);
     let target = prop_oneof!["[ -~]{0,30}", Just(format!("{IDP}.SignUp")), Just(format!("{IDP}.ListUserPools"))];
     let authorization = prop_oneof!["[ -~]{0,40}", "AWS4-HMAC-SHA256 Credential=[a-z/,= ]{0,30}"];
     proptest!(|(
         method in method,
-        path in "/([a-zA-Z0-9_./-]|%[0-9A-F]{2}){0,20}(\\?[a-zA-Z0-9=&%]{0,10})?",
+        path in prop_oneof![Just("/".to_owned()), "/([a-zA-Z0-9_./-]|%[0-9A-F]{2}){0,20}(\\?[a-zA-Z0-9=&%]{0,10})?"],
         target in target,
         authorization in authorization,
         body: Vec<u8>,

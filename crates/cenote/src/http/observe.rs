@@ -25,16 +25,12 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// what follows it.
 pub async fn observe(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response<Body> {
     let request_id = front.random.uuid_v4().to_string();
-    let span = tracing::info_span!("request", request_id);
     let busy = front.in_flight.begin();
-    let task = tokio::spawn(
-        async move {
-            let response = answer_and_log(&front, request, next, request_id).await;
-            drop(busy);
-            response
-        }
-        .instrument(span),
-    );
+    let task = tokio::spawn(async move {
+        let response = answer_and_log(&front, request, next, request_id).await;
+        drop(busy);
+        response
+    });
     match task.await {
         Ok(response) => response,
         // Panics are caught inside, so this is the end of the runtime.
@@ -50,7 +46,10 @@ async fn answer_and_log(front: &Front, mut request: Request, next: Next, request
     let note = Note::default();
     request.extensions_mut().insert(note.clone());
     request.extensions_mut().insert(Origin { request_id: request_id.clone(), source });
-    let (answered, cost) = measured(AssertUnwindSafe(next.run(request)).catch_unwind()).await;
+    // Whatever is logged on the way names the request; its own line does so by itself.
+    let span = tracing::info_span!("request", request_id);
+    let work = measured(AssertUnwindSafe(next.run(request)).catch_unwind()).instrument(span);
+    let (answered, cost) = work.await;
     let mut response = match answered {
         Ok(response) => response,
         Err(panic) => {
