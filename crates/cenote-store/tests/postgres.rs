@@ -119,9 +119,6 @@ async fn behind_proxy(server: &PostgresServer) -> (Store, watch::Sender<Mode>, t
     let host = directory.path().to_str().unwrap().replace('/', "%2F");
     let mut config = StoreConfig::postgres(format!("postgresql://cenote@{host}/postgres"));
     config.connections = 1;
-    config.statement_timeout = Duration::from_millis(300);
-    config.wait_timeout = Duration::from_millis(300);
-    config.connect_timeout = Duration::from_secs(20);
     let store = open(&config).await;
     store.apply(row("warm")).await.unwrap();
     (store, mode, directory)
@@ -166,9 +163,9 @@ async fn a_server_that_falls_silent_is_given_up() {
     let host = directory.path().to_str().unwrap().replace('/', "%2F");
     let mut config = StoreConfig::postgres(format!("postgresql://cenote@{host}/postgres"));
     config.connections = 1;
-    config.statement_timeout = Duration::from_millis(500);
-    config.wait_timeout = Duration::from_millis(500);
-    config.connect_timeout = Duration::from_millis(500);
+    config.statement_timeout = Duration::from_secs(2);
+    config.wait_timeout = Duration::from_secs(2);
+    config.connect_timeout = Duration::from_secs(2);
     let store = open(&config).await;
     store.apply(row("warm")).await.unwrap();
     mode.send_replace(Mode::Swallow);
@@ -216,7 +213,7 @@ async fn dead_connections_are_replaced() {
 async fn a_locked_row_is_waited_for_and_then_given_up() {
     let server = PostgresServer::start();
     let mut config = StoreConfig::postgres(server.url());
-    config.statement_timeout = Duration::from_millis(200);
+    config.statement_timeout = Duration::from_secs(2);
     let store = open(&config).await;
     store.apply(row("1")).await.unwrap();
     let (other, connection) = tokio_postgres::connect(&server.url(), tokio_postgres::NoTls).await.unwrap();
@@ -239,21 +236,23 @@ async fn a_wait_for_a_connection_is_bounded() {
     config.connections = 1;
     config.wait_timeout = Duration::from_millis(50);
     let store = open(&config).await;
-    let lock = "insert into rows_of_test (id, n) select 'x', 0 from (select pg_sleep(2)) as pause";
-    let slow = tokio::spawn({
-        let store = store.clone();
-        async move { store.apply(Batch::new().any(lock, params![])).await }
-    });
-    let busy = "select count(*) from pg_stat_activity where query like '%pg_sleep%' and state = 'active'";
     let (other, connection) = tokio_postgres::connect(&server.url(), tokio_postgres::NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
-    while other.query_one(busy, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+    other.batch_execute("begin; insert into rows_of_test (id, n) values ('slow', 0)").await.unwrap();
+    let slow = tokio::spawn({
+        let store = store.clone();
+        async move { store.apply(row("slow")).await }
+    });
+    // Until the only connection waits for the other's row.
+    let waiting = "select count(*) from pg_locks where not granted";
+    while other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
         tokio::task::yield_now().await;
     }
     let refused = store.apply(row("1")).await.unwrap_err();
     assert_eq!(refused, BatchError::Unavailable("all connections are busy".to_owned()));
     let refused = store.ping().await.unwrap_err();
     assert_eq!(refused, StoreError::Unavailable("all connections are busy".to_owned()));
+    other.batch_execute("rollback").await.unwrap();
     slow.await.unwrap().unwrap();
     drop(other);
     connection.await.unwrap().unwrap();
