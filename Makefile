@@ -65,8 +65,8 @@ format: ## format Rust and Python
 	$(VENV)/bin/ruff check --fix --config interop/pyproject.toml interop scripts
 
 .PHONY: bench
-bench: ## measure rates beside their limits on this machine
-	$(CARGO) run --release --locked --package cenote-bench
+bench: setup ## measure rates beside their limits on this machine
+	scripts/bench.sh
 
 .PHONY: generate
 generate: setup ## write the generated code from the service models, and the pages that the program writes

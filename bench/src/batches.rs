@@ -75,7 +75,7 @@ async fn open(config: &StoreConfig) -> Result<Store, Failed> {
     Ok(Store::open(config, Arc::new(SystemClock), Arc::new(SystemRandom)).await?)
 }
 
-/// What the engine does without Cenote: the same table, the same pragmas, no savepoints, no callers.
+/// What the engine does without Cenote: the same table, the same pragmas, no savepoints, no callers, the keys in the same order.
 fn sqlite_limit(file: &Path) -> Result<f64, Failed> {
     let connection = rusqlite::Connection::open(file)?;
     connection.execute_batch(
@@ -91,7 +91,9 @@ fn sqlite_limit(file: &Path) -> Result<f64, Failed> {
             let mut statement =
                 connection.prepare_cached("insert into used_sessions (id, expires_at) values (?1, ?2)")?;
             for _ in 0..GROUP {
-                statement.execute((format!("bench-{written:032}"), 1_i64))?;
+                // The same keys in the same places as the callers below write them.
+                let (task, n) = (written % TASKS as u64, written / TASKS as u64);
+                statement.execute((format!("bench-{task:08}{n:024}"), 1_i64))?;
                 written += 1;
             }
         }
