@@ -37,7 +37,7 @@ test-generated: setup ## the generated code is what the generator makes of the m
 
 .PHONY: test-rust
 test-rust: setup ## the tests of the crates
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --no-fail-fast
 
 .PHONY: test-interop
 test-interop: setup ## the real program and real clients
@@ -45,13 +45,25 @@ test-interop: setup ## the real program and real clients
 	$(PYTHON) -m pytest interop
 
 .PHONY: lint
-lint: setup ## formatting, clippy, Python, shell, documents, dependencies
+lint: lint-rust lint-scripts lint-docs lint-dependencies ## formatting, clippy, Python, shell, documents, dependencies
+
+.PHONY: lint-rust
+lint-rust:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: lint-scripts
+lint-scripts: setup
 	$(VENV)/bin/ruff check --config interop/pyproject.toml interop scripts
 	$(VENV)/bin/ruff format --check --config interop/pyproject.toml interop scripts
 	$(VENV)/bin/shellcheck .ci/run scripts/*.sh
+
+.PHONY: lint-docs
+lint-docs: setup
 	$(PYTHON) scripts/check-docs.py
+
+.PHONY: lint-dependencies
+lint-dependencies:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	    $(CARGO) deny --offline check bans licenses sources; \
 	else \
