@@ -16,6 +16,12 @@ use crate::Deps;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
 
+/// The length of a code's digest.
+const DIGEST: usize = 32;
+
+/// How many replaced codes are told from wrong ones.
+const REMEMBERED: usize = 8;
+
 /// What a code is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CodePurpose {
@@ -72,8 +78,10 @@ pub(crate) async fn prepare(
     let address = user.attributes.get(to.as_str()).ok_or(Refusal::NothingToVerify)?;
     let now = deps.now();
     let code = six_digits(&*deps.random);
+    let before = codes::find(&deps.store, &pool.id, &user.stored().sub, purpose.as_str()).await?;
     let record = CodeRecord {
         digest: digest(deps, pool, user, purpose, to.as_str(), &code).await?.to_vec(),
+        replaced: before.map(|before| remembered(&before)).unwrap_or_default(),
         attribute: to.as_str().to_owned(),
         pending: None,
         created_at: now,
@@ -86,6 +94,11 @@ pub(crate) async fn prepare(
         delivery: CodeDelivery { attribute: to, destination: masked(to, address) },
         message: prepared.id,
     })
+}
+
+/// The digests of the code before and of those before it.
+fn remembered(before: &CodeRecord) -> Vec<u8> {
+    before.digest.iter().chain(&before.replaced).copied().take(REMEMBERED * DIGEST).collect()
 }
 
 /// Checks a code that a user gave back. The caller has counted the attempt. The batch claims the code: it must be part of
@@ -104,7 +117,8 @@ pub(crate) async fn check(
     };
     let given = digest(deps, pool, user, purpose, &stored.attribute, &Secret::new(code)).await?;
     if !ct_eq(&given, &stored.digest) {
-        return Err(Refusal::CodeMismatch);
+        let replaced = stored.replaced.chunks(DIGEST).any(|before| ct_eq(&given, before));
+        return Err(if replaced { Refusal::CodeExpired } else { Refusal::CodeMismatch });
     }
     let attribute = stored.attribute.parse().map_err(|_| StoreError::corrupt("codes", "attribute", sub.as_str()))?;
     Ok((attribute, codes::claim(&pool.id, sub, purpose.as_str(), &stored.digest)))
@@ -118,7 +132,7 @@ async fn digest(
     purpose: CodePurpose,
     attribute: &str,
     code: &Secret,
-) -> Result<[u8; 32], Refusal> {
+) -> Result<[u8; DIGEST], Refusal> {
     let address = user.attributes.get(attribute).map_or("", String::as_str);
     let parts = [user.stored().sub.as_str(), purpose.as_str(), attribute, address, code.expose()].map(str::as_bytes);
     Ok(deps.keyring.mac(&Scope::Pool(pool.id.clone()), Purpose::Code, &parts).await?)

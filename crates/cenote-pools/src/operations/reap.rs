@@ -27,6 +27,9 @@ const FAMILIES: i64 = 500;
 /// App clients looked at together.
 const CLIENTS: i64 = 60;
 
+/// Counts of attempts, and messages, per step.
+const LEFTOVERS: i64 = 500;
+
 /// Why a reaping stopped; its job is tried again later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReapError {
@@ -65,6 +68,9 @@ pub async fn pool(store: &Store, clock: &dyn Clock, lease: &Lease) -> Result<(),
     }
     while pools::has_users(store, &pool).await? {
         step(store, clock, lease, pools::reap_users(&pool, USERS)).await?;
+    }
+    while pools::has_leftovers(store, &pool).await? {
+        step(store, clock, lease, pools::reap_leftovers(&pool, LEFTOVERS)).await?;
     }
     store.apply_background(lease.complete().extend(pools::reap_rest(&pool))).await?;
     Ok(())

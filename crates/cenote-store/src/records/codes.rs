@@ -9,6 +9,8 @@ use crate::{Batch, Store, StoreError, params};
 pub struct CodeRecord {
     /// MAC of the code.
     pub digest: Vec<u8>,
+    /// The MACs of the codes that it replaced, one after the other, the newest first.
+    pub replaced: Vec<u8>,
     /// The attribute that it was sent to.
     pub attribute: String,
     /// A value that becomes the attribute's when the code comes back, sealed.
@@ -26,7 +28,7 @@ pub struct CodeRecord {
 pub async fn find(store: &Store, pool: &PoolId, sub: &Sub, purpose: &str) -> Result<Option<CodeRecord>, StoreError> {
     let row = store
         .read_one(
-            "select digest, attribute, pending, created_at, expires_at from codes \
+            "select digest, replaced, attribute, pending, created_at, expires_at from codes \
              where sub = $1 and pool_id = $2 and purpose = $3",
             params![sub, pool, purpose],
         )
@@ -35,10 +37,11 @@ pub async fn find(store: &Store, pool: &PoolId, sub: &Sub, purpose: &str) -> Res
         .map(|row| {
             Ok(CodeRecord {
                 digest: row.bytes(0)?.to_vec(),
-                attribute: row.text(1)?.to_owned(),
-                pending: row.opt_bytes(2)?.map(<[u8]>::to_vec),
-                created_at: row.time(3)?,
-                expires_at: row.time(4)?,
+                replaced: row.bytes(1)?.to_vec(),
+                attribute: row.text(2)?.to_owned(),
+                pending: row.opt_bytes(3)?.map(<[u8]>::to_vec),
+                created_at: row.time(4)?,
+                expires_at: row.time(5)?,
             })
         })
         .transpose()
@@ -47,10 +50,10 @@ pub async fn find(store: &Store, pool: &PoolId, sub: &Sub, purpose: &str) -> Res
 /// Keeps a new code, which replaces the earlier one of the same purpose. Unmet with `NoUser` when the user is gone.
 pub fn replace(pool: &PoolId, sub: &Sub, purpose: &str, code: &CodeRecord) -> Batch {
     Batch::new().one(
-        "insert into codes (sub, pool_id, purpose, digest, attribute, pending, created_at, expires_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8) \
+        "insert into codes (sub, pool_id, purpose, digest, attribute, pending, created_at, expires_at, replaced) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          on conflict (sub, pool_id, purpose) do update set digest = $4, attribute = $5, pending = $6, created_at = $7, \
-         expires_at = $8",
+         expires_at = $8, replaced = $9",
         params![
             sub,
             pool,
@@ -59,7 +62,8 @@ pub fn replace(pool: &PoolId, sub: &Sub, purpose: &str, code: &CodeRecord) -> Ba
             code.attribute.as_str(),
             code.pending.clone(),
             code.created_at,
-            code.expires_at
+            code.expires_at,
+            code.replaced.clone()
         ],
         "NoUser",
     )

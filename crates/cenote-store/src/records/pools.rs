@@ -155,7 +155,31 @@ pub async fn has_users(store: &Store, pool: &PoolId) -> Result<bool, StoreError>
     Ok(store.read_one("select 1 from users where pool_id = $1 limit 1", params![pool]).await?.is_some())
 }
 
-/// Deletes what is left of an ended pool once its users are gone.
+/// Whether counts of attempts or messages of the pool are left. States of flows end by themselves within minutes.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn has_leftovers(store: &Store, pool: &PoolId) -> Result<bool, StoreError> {
+    let attempts = store.read_one("select 1 from attempts where pool_id = $1 limit 1", params![pool]).await?;
+    let messages = store.read_one("select 1 from messages where pool_id = $1 limit 1", params![pool]).await?;
+    Ok(attempts.is_some() || messages.is_some())
+}
+
+/// Deletes up to `limit` of each.
+pub fn reap_leftovers(pool: &PoolId, limit: i64) -> Batch {
+    Batch::new()
+        .any(
+            "delete from attempts where pool_id = $1 and (subject, factor) in \
+             (select subject, factor from attempts where pool_id = $1 order by subject, factor limit $2)",
+            params![pool, limit],
+        )
+        .any(
+            "delete from messages where id in (select id from messages where pool_id = $1 order by id limit $2)",
+            params![pool, limit],
+        )
+}
+
+/// Deletes what is left of an ended pool once its users and leftovers are gone.
 pub fn reap_rest(pool: &PoolId) -> Batch {
     Batch::new()
         .any(
@@ -164,9 +188,6 @@ pub fn reap_rest(pool: &PoolId) -> Batch {
         )
         .any("delete from clients where pool_id = $1", params![pool])
         .any("delete from signing_keys where pool_id = $1", params![pool])
-        .any("delete from attempts where pool_id = $1", params![pool])
-        .any("delete from flow_states where pool_id = $1", params![pool])
-        .any("delete from messages where pool_id = $1", params![pool])
         .any("delete from pool_user_counts where pool_id = $1", params![pool])
         .any("delete from counters where owner = $1", params![pool])
         .any("delete from data_keys where scope = $1", params![pool])

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use std::borrow::Cow;
+
 use cenote_base::{PoolId, Sub, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 use super::parse;
 use crate::{Batch, Row, Store, StoreError, params};
@@ -185,7 +188,7 @@ pub async fn find_by_alias(
                 " from aliases a join users u on u.sub = a.sub and u.pool_id = a.pool_id \
                  where a.pool_id = $1 and a.kind = $2 and a.value = $3"
             ),
-            params![pool, kind.as_str(), value],
+            params![pool, kind.as_str(), &*alias_key(value)],
         )
         .await?;
     row.as_ref().map(UserRecord::from_row).transpose()
@@ -284,7 +287,7 @@ pub fn delete(pool: &PoolId, sub: &Sub) -> Batch {
 pub fn insert_alias(pool: &PoolId, kind: AliasKind, value: &str, sub: &Sub) -> Batch {
     Batch::new().one(
         "insert into aliases (pool_id, kind, value, sub) values ($1, $2, $3, $4)",
-        params![pool, kind.as_str(), value, sub],
+        params![pool, kind.as_str(), &*alias_key(value), sub],
         "AliasExists",
     )
 }
@@ -293,9 +296,28 @@ pub fn insert_alias(pool: &PoolId, kind: AliasKind, value: &str, sub: &Sub) -> B
 pub fn delete_alias(pool: &PoolId, kind: AliasKind, value: &str, sub: &Sub) -> Batch {
     Batch::new().one(
         "delete from aliases where pool_id = $1 and kind = $2 and value = $3 and sub = $4",
-        params![pool, kind.as_str(), value, sub],
+        params![pool, kind.as_str(), &*alias_key(value), sub],
         "AliasChanged",
     )
+}
+
+/// The longest text, in bytes, that stands in a key as it is: PostgreSQL takes no index row over 2,704 bytes.
+const LONGEST_KEY: usize = 1024;
+
+/// What an alias is kept under: the folded value, or its SHA-256 where it is too long for a key.
+fn alias_key(value: &str) -> Cow<'_, str> {
+    if value.len() <= LONGEST_KEY {
+        return Cow::Borrowed(value);
+    }
+    Cow::Owned(format!("sha256:{}", hex::encode(Sha256::digest(value))))
+}
+
+/// How much of a value is searched, in characters: a filter is at most 256 characters long, so it cannot tell more apart.
+pub const SEARCHED_CHARACTERS: usize = 256;
+
+/// The part of a folded value that is searched.
+fn search_key(value: &str) -> &str {
+    value.char_indices().nth(SEARCHED_CHARACTERS).map_or(value, |(end, _)| value.split_at(end).0)
 }
 
 /// Replaces what can be searched of the user: pairs of attribute name and folded value.
@@ -304,15 +326,30 @@ pub fn index_attributes(pool: &PoolId, sub: &Sub, old: &[(&str, String)], new: &
     for (name, value) in old.iter().filter(|pair| !new.contains(pair)) {
         batch = batch.any(
             "delete from user_attributes where pool_id = $1 and name = $2 and value = $3 and sub = $4",
-            params![pool, *name, value.as_str(), sub],
+            params![pool, *name, search_key(value), sub],
         );
     }
     for (name, value) in new.iter().filter(|pair| !old.contains(pair)) {
         batch = batch.any(
             "insert into user_attributes (pool_id, name, value, sub) values ($1, $2, $3, $4) \
              on conflict (pool_id, name, value, sub) do nothing",
-            params![pool, *name, value.as_str(), sub],
+            params![pool, *name, search_key(value), sub],
         );
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_stay_short() {
+        assert_eq!(alias_key("alice@example.com"), "alice@example.com");
+        let long = "ü".repeat(2048);
+        assert_eq!(alias_key(&long).len(), "sha256:".len() + 64);
+        assert_ne!(alias_key(&long), alias_key(&"ö".repeat(2048)));
+        assert_eq!(search_key("alice"), "alice");
+        assert_eq!(search_key(&long).chars().count(), SEARCHED_CHARACTERS);
+    }
 }

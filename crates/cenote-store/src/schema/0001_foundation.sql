@@ -135,12 +135,14 @@ create table user_attributes (
 );
 create index user_attributes_user on user_attributes (sub, pool_id);
 
--- One pending code per user and purpose: a new one replaces the old. digest: a MAC of the code, never the code.
+-- One pending code per user and purpose: a new one replaces the old. digest: a MAC of the code, never the code;
+-- replaced: those of the codes before, the newest first.
 create table codes (
   sub text not null,
   pool_id text not null,
   purpose text not null,
   digest bytes not null,
+  replaced bytes not null,
   attribute text not null,
   pending bytes,
   created_at bigint not null,
@@ -223,3 +225,4 @@ create table messages (
 );
 create index messages_due on messages (state, next_attempt_at);
 create index messages_expiry on messages (expires_at);
+create index messages_pool on messages (pool_id);
