@@ -16,6 +16,8 @@ mod service;
 pub mod settings;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use context::{Context, Deps, ServiceSettings};
 pub use gate::AttemptGate;

@@ -23,9 +23,8 @@ pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) struct House {
     pub(crate) service: Service,
     pub(crate) clock: Arc<ManualClock>,
-    /// Delivers into the outbox when it is run.
-    #[allow(dead_code, reason = "for tests that deliver")]
-    pub(crate) worker: Worker,
+    /// Until messages are [delivered](House::deliver_messages).
+    worker: Option<Worker>,
     outbox: tempfile::TempDir,
     master: String,
 }
@@ -41,7 +40,17 @@ impl House {
         Self::open(store, MasterKey::from_base64(&self.master).unwrap(), 2).await
     }
 
+    /// The first node, furnished otherwise.
+    pub(crate) async fn furnished(store: &TestStore, furniture: Furniture) -> Self {
+        Self::furnish(store, MasterKey::generate(&SeededRandom::new(7)), 1, furniture).await
+    }
+
     async fn open(test: &TestStore, master: MasterKey, seed: u64) -> Self {
+        Self::furnish(test, master, seed, Furniture::default()).await
+    }
+
+    async fn furnish(test: &TestStore, master: MasterKey, seed: u64, furniture: Furniture) -> Self {
+        let Furniture { limits, hashing, has_outbox } = furniture;
         let clock = Arc::clone(test.clock());
         let shared_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(seed));
@@ -50,11 +59,9 @@ impl House {
         let keyring = Keyring::open(store.clone(), master, Arc::clone(&shared_clock), Arc::clone(&random)).await;
         let keyring = keyring.unwrap();
         let signing = SigningKeys::new(store.clone(), keyring.clone(), Arc::clone(&shared_clock), Arc::clone(&random));
-        let params = HashingParams { memory_kib: 8, passes: 1, lanes: 1 };
-        let hashing = HashingConfig { params, ..HashingConfig::for_threads(1) };
         let outbox = tempfile::tempdir().unwrap();
         let messages = MessagesConfig {
-            outbox: Some(outbox.path().join("outbox")),
+            outbox: has_outbox.then(|| outbox.path().join("outbox")),
             smtp: None,
             from: "no-reply@example.com".parse().unwrap(),
             delivery: DeliverySettings::default(),
@@ -74,7 +81,7 @@ impl House {
             queue,
             directory: Directory::new(store.clone(), keyring.clone(), Arc::clone(&shared_clock)),
             gate: AttemptGate::default(),
-            limits: HashingLimits::new(None, None),
+            limits,
             settings: ServiceSettings {
                 account: ACCOUNT.parse().unwrap(),
                 region: REGION.parse().unwrap(),
@@ -86,7 +93,7 @@ impl House {
             clock: shared_clock,
             random,
         };
-        Self { service: Service::new(deps), clock, worker, outbox, master: kept.expose().to_owned() }
+        Self { service: Service::new(deps), clock, worker: Some(worker), outbox, master: kept.expose().to_owned() }
     }
 
     /// What the operations work with.
@@ -94,8 +101,14 @@ impl House {
         self.service.deps()
     }
 
+    /// From now on messages are delivered into the outbox.
+    pub(crate) fn deliver_messages(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            tokio::spawn(worker.run(std::future::pending::<()>()));
+        }
+    }
+
     /// Where messages are written to.
-    #[allow(dead_code, reason = "for tests that read messages")]
     pub(crate) fn outbox(&self) -> std::path::PathBuf {
         self.outbox.path().join("outbox")
     }
@@ -116,6 +129,23 @@ impl House {
             Ok(answer) => panic!("{operation} answered {answer}"),
             Err(error) => error.to_string(),
         }
+    }
+}
+
+/// What may differ between houses.
+pub(crate) struct Furniture {
+    pub(crate) limits: HashingLimits,
+    pub(crate) hashing: HashingConfig,
+    /// Without one no message can be sent.
+    pub(crate) has_outbox: bool,
+}
+
+/// No limits, hashing that costs next to nothing, an outbox.
+impl Default for Furniture {
+    fn default() -> Self {
+        let params = HashingParams { memory_kib: 8, passes: 1, lanes: 1 };
+        let hashing = HashingConfig { params, ..HashingConfig::for_threads(1) };
+        Self { limits: HashingLimits::new(None, None), hashing, has_outbox: true }
     }
 }
 
