@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 from harness.app import App, new_app
 from harness.expect import INVALID_PARAMETER, NOT_FOUND, refused, violations
 from harness.program import Program
-from harness.wait import wait_until
 
 ANY_TIME = ("CreationDate", "LastModifiedDate")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:f"
@@ -345,9 +344,7 @@ def test_what_a_deleted_pool_takes_with_it(program: Program):
     with pytest.raises(ClientError) as gone:
         program.public.get_user(AccessToken=token)
     assert gone.value.response["Error"]["Code"] in ("NotAuthorizedException", "UserNotFoundException")
-    # What nodes remember of a pool's settings is at most a second old.
-    keys = f"/{app.pool_id}/.well-known/jwks.json"
-    wait_until(lambda: program.wire.get(keys).status == 404, 5, "the keys are gone")
+    assert program.wire.get(f"/{app.pool_id}/.well-known/jwks.json").status == 404
 
 
 def test_examples_of_the_reference(program: Program):
