@@ -25,7 +25,7 @@ if [ -n "$bin" ]; then
     port=$(.venv/bin/python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     "${as_user[@]}" "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w \
         -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=$folder" start >/dev/null
-    export CENOTE_BENCH_POSTGRES_URL="postgres://bench@127.0.0.1:$port/postgres"
+    export BENCH_POSTGRES_URL="postgres://bench@127.0.0.1:$port/postgres"
 fi
-export CENOTE_BENCH_AWS="$PWD/.venv/bin/aws"
+export BENCH_AWS="$PWD/.venv/bin/aws"
 target/release/cenote-bench target/release/cenote

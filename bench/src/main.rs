@@ -43,9 +43,9 @@ fn run(program: PathBuf) -> Result<(), Failed> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores, {} s for each figure; ratios count, rates depend on the machine\n", EACH.as_secs());
     runtime.block_on(batches::sqlite())?;
-    match std::env::var("CENOTE_BENCH_POSTGRES_URL") {
+    match std::env::var("BENCH_POSTGRES_URL") {
         Ok(url) => runtime.block_on(batches::postgres(&url))?,
-        Err(_) => println!("grouped batches on PostgreSQL: not measured, CENOTE_BENCH_POSTGRES_URL is not set\n"),
+        Err(_) => println!("grouped batches on PostgreSQL: not measured, BENCH_POSTGRES_URL is not set\n"),
     }
     let server = program::Program::start(&program)?;
     report::line("start to ready", &format!("{} ms", server.ready_after.as_millis()));

@@ -113,7 +113,7 @@ impl Program {
     }
 
     fn aws(&self, arguments: &[&str]) -> Result<String, Failed> {
-        let out = Command::new(std::env::var("CENOTE_BENCH_AWS").unwrap_or_else(|_| "aws".to_owned()))
+        let out = Command::new(std::env::var("BENCH_AWS").unwrap_or_else(|_| "aws".to_owned()))
             .args(["cognito-idp", "--output", "text", "--region", "us-east-1"])
             .args(["--endpoint-url", &format!("http://{}", self.address)])
             .args(arguments)
