@@ -11,7 +11,7 @@ use crate::program::Program;
 use crate::{EACH, Failed, client, report};
 
 const USERS: usize = 16;
-const PASSWORD: &str = "correct horse 9";
+const PASSWORD: &str = "correct-horse-9";
 
 /// Measures both.
 pub async fn by_password(server: &Program) -> Result<(), Failed> {

@@ -1,7 +1,9 @@
 //! The table of the operations that are built, and the one way to call them.
 
+use cenote_base::PoolId;
 use cenote_wire::idp::{Operation, ops};
-use cenote_wire::{Api, ApiError, json};
+use cenote_wire::{Api, ApiError, Auth, Target, json};
+use serde::Deserialize;
 
 use crate::operations::{clients, pools, sign_in, sign_up, tokens, users};
 use crate::{Context, Deps};
@@ -26,6 +28,7 @@ macro_rules! operations {
             /// # Errors
             /// The error that the caller is to be given.
             pub async fn call(&self, operation: Operation, body: &[u8], ctx: &Context) -> Result<Vec<u8>, ApiError> {
+                self.authorize(operation, body, ctx)?;
                 match operation {
                     $(Operation::$operation => {
                         let input: <ops::$operation as Api>::Input = json::decode(body)?;
@@ -82,7 +85,7 @@ impl Service {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn jwks(&self, pool: &cenote_base::PoolId) -> Result<Option<std::sync::Arc<str>>, ApiError> {
+    pub async fn jwks(&self, pool: &PoolId) -> Result<Option<std::sync::Arc<str>>, ApiError> {
         Ok(self.deps.signing.jwks(pool).await.map_err(crate::flows::Refusal::from)?)
     }
 
@@ -92,7 +95,7 @@ impl Service {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn discovery(&self, pool: &cenote_base::PoolId) -> Result<Option<String>, ApiError> {
+    pub async fn discovery(&self, pool: &PoolId) -> Result<Option<String>, ApiError> {
         let Some(pool) = self.deps.directory.pool(pool).await? else { return Ok(None) };
         let document = serde_json::json!({
             "issuer": pool.issuer,
@@ -106,12 +109,79 @@ impl Service {
         Ok(Some(document.to_string()))
     }
 
+    /// Whether the signer may do this to the pool that the body names. Without a signer nobody may, whatever the front end
+    /// did: the room does not rely on it.
+    fn authorize(&self, operation: Operation, body: &[u8], ctx: &Context) -> Result<(), ApiError> {
+        if operation.auth() != Auth::Signed {
+            return Ok(());
+        }
+        let Some(principal) = &ctx.principal else {
+            return Err(ApiError::missing_authentication_token("Missing Authentication Token"));
+        };
+        let action = Target::from(operation).action();
+        cenote_iam::authorize(principal, &action, &self.resource(body))
+            .map_err(|denied| ApiError::access_denied(denied.message))
+    }
+
+    /// The ARN of the pool that a body names, or `*`.
+    fn resource(&self, body: &[u8]) -> String {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(rename = "UserPoolId")]
+            pool: PoolId,
+        }
+        serde_json::from_slice::<Named>(body)
+            .map_or_else(|_| "*".to_owned(), |named| named.pool.arn(&self.deps.settings.account).to_string())
+    }
+
     /// The input is checked all the same, and so is an access token: only who may call learns that it is not built.
     async fn not_built(&self, operation: Operation, body: &[u8]) -> Result<Vec<u8>, ApiError> {
         json::check(operation.into(), body)?;
-        if operation.auth() == cenote_wire::Auth::AccessToken {
+        if operation.auth() == Auth::AccessToken {
             tokens::bearer_of_body(&self.deps, body).await?;
         }
         Err(ApiError::not_built(operation.name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cenote_iam::{Principal, PrincipalKind};
+    use cenote_wire::ErrorCode;
+
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn no_signed_operation_answers_without_a_signer_who_may() {
+        let store = testing::store().await;
+        let house = testing::House::new(&store).await;
+        let service = &house.service;
+        let alice = Principal {
+            account: "123456789012".parse().unwrap(),
+            arn: "arn:aws:iam::123456789012:user/alice".parse().unwrap(),
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            kind: PrincipalKind::User,
+        };
+        let signed = Operation::ALL.iter().copied().filter(|operation| operation.auth() == Auth::Signed);
+        let mut seen = 0;
+        for operation in signed {
+            let body = br#"{"UserPoolId": "us-east-1_AbCdEfGhI"}"#;
+            let ctx = testing::public();
+            let error = service.call(operation, body, &ctx).await.unwrap_err();
+            assert_eq!(error.code, ErrorCode::MissingAuthenticationToken, "{}", operation.name());
+            let ctx = Context { principal: Some(alice.clone()), ..testing::public() };
+            let error = service.call(operation, body, &ctx).await.unwrap_err();
+            let action = Target::from(operation).action();
+            assert_eq!(error.code, ErrorCode::AccessDenied, "{action}");
+            let told = format!(
+                "User: arn:aws:iam::123456789012:user/alice is not authorized to perform: {action} on resource: \
+                 arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI because no identity-based policy \
+                 allows the {action} action"
+            );
+            assert_eq!(error.message.unwrap(), told);
+            seen += 1;
+        }
+        assert!(seen > 90, "{seen}");
     }
 }
