@@ -1,11 +1,16 @@
 //! The data directory: the names in it, its permissions, and files that are written whole or not at all.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cenote_base::Secret;
+use tokio::time::{Instant, sleep};
+
+/// The pause between two attempts to lock the directory.
+const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// What is wrong with the data directory or a file in it.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +27,14 @@ pub enum DataDirError {
         path: PathBuf,
         /// The reason.
         source: io::Error,
+    },
+    /// Another start is at work in the directory, and does not end.
+    #[error("another start has held the data directory {} for {} s", path.display(), waited.as_secs())]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+        /// How long this start waited.
+        waited: Duration,
     },
     /// A secret that other users of the machine can read.
     #[error("{} can be read by other users (its mode is {mode:o}): chmod 600 it", path.display())]
@@ -87,10 +100,28 @@ impl DataDir {
         self.0.join("outbox")
     }
 
-    /// Waits until no other start works on this directory: nodes on PostgreSQL may share one.
-    pub fn lock(&self) -> Result<StartLock, DataDirError> {
-        let lock = File::open(&self.0).and_then(|directory| directory.lock().map(|()| directory));
-        lock.map(StartLock).map_err(|error| failed("lock the data directory", &self.0, error))
+    /// Waits until no other start works on this directory, but no longer than `patience`: nodes on PostgreSQL may share
+    /// one. A wait that is dropped holds nothing.
+    pub async fn lock(&self, patience: Duration) -> Result<StartLock, DataDirError> {
+        let cannot = |error| failed("lock the data directory", &self.0, error);
+        let directory = File::open(&self.0).map_err(cannot)?;
+        let since = Instant::now();
+        let mut waits = false;
+        loop {
+            match directory.try_lock() {
+                Ok(()) => return Ok(StartLock(directory)),
+                Err(TryLockError::Error(error)) => return Err(cannot(error)),
+                Err(TryLockError::WouldBlock) if since.elapsed() >= patience => {
+                    return Err(DataDirError::Busy { path: self.0.clone(), waited: patience });
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if !waits {
+                tracing::info!(data_dir = %self.0.display(), "waiting for another start on this data directory");
+                waits = true;
+            }
+            sleep(LOCK_POLL).await;
+        }
     }
 }
 
@@ -194,14 +225,18 @@ mod tests {
         }
     }
 
-    #[test]
-    fn one_start_at_a_time() {
+    #[tokio::test]
+    async fn one_start_at_a_time_and_no_wait_without_end() {
         let place = tempfile::tempdir().unwrap();
         let data_dir = DataDir::open(place.path()).unwrap();
-        let lock = data_dir.lock().unwrap();
-        let other = File::open(place.path()).unwrap();
-        assert!(other.try_lock().is_err());
-        drop(lock);
-        other.try_lock().unwrap();
+        let minute = Duration::from_secs(60);
+        let lock = data_dir.lock(minute).await.unwrap();
+        let error = data_dir.lock(Duration::ZERO).await.unwrap_err().to_string();
+        assert_eq!(error, format!("another start has held the data directory {} for 0 s", place.path().display()));
+        let (second, ()) = tokio::join!(data_dir.lock(minute), async {
+            tokio::task::yield_now().await;
+            drop(lock);
+        });
+        second.unwrap();
     }
 }

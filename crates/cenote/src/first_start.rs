@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cenote_base::{AccountId, Clock, Random, RandomExt};
 use cenote_iam::{AccessKey, CredentialsError, RootCredentials, credentials};
@@ -98,7 +99,11 @@ const ACCOUNT: &str = "account_id";
 /// A UUID that tells installations apart.
 const INSTANCE: &str = "instance_id";
 
-/// Opens the house, and makes it at the first start.
+/// How long another start on the same data directory may take: it may be bringing a large database up to date.
+const OTHER_START: Duration = Duration::from_secs(60);
+
+/// Opens the house, and makes it at the first start. It may be dropped at any await: what was begun is like what a crash
+/// leaves, and the next start goes on from there.
 ///
 /// # Errors
 /// [`StartError`], whose text is the line for the operator. Nothing that was there is changed, and what was made in vain
@@ -114,7 +119,7 @@ pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>, random: &Arc<dyn 
         Database::Sqlite => StartError::Sqlite(error),
         Database::Postgres(url) => StartError::Postgres { url: mask_password(url.expose()), error },
     })?;
-    let _lock = data_dir.lock()?;
+    let _lock = data_dir.lock(OTHER_START).await?;
     let mut made = Made::default();
     match furnish(settings, &data_dir, &store, clock, random, &mut made).await {
         Ok((keyring, root, credentials_file)) => {

@@ -56,7 +56,14 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     let listener = listener::bind(settings.listen).await?;
     let bound = listener.local_addr().map_err(ServeError::Address)?;
     let public_url = settings.public_url(bound);
-    let house = first_start::open(&settings, &clock, &random).await?;
+    let house = tokio::select! {
+        biased;
+        () = stop.cancelled() => {
+            tracing::info!("stopped before it was started");
+            return Ok(());
+        }
+        opened = first_start::open(&settings, &clock, &random) => opened?,
+    };
     let (rooms, tasks) = rooms::furnish(&settings, &public_url, &house, &clock, &random)?;
     let stop_tasks = CancellationToken::new();
     let mut tasks = tokio::spawn(tasks.run(stop_tasks.clone()));

@@ -105,3 +105,24 @@ fn a_server_says_where_it_listens_and_stops_in_order() {
     }
     assert!(directory.path().join("cenote-data/master.key").exists());
 }
+
+#[test]
+fn a_start_that_waits_says_so_and_stops_when_it_is_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    std::fs::create_dir(&data_dir).unwrap();
+    // What another start on the directory does.
+    let other = std::fs::File::open(&data_dir).unwrap();
+    other.lock().unwrap();
+    let mut server = cenote(directory.path());
+    server.args(["serve", "--listen=127.0.0.1:0", "--data-dir=data"]);
+    let mut server = server.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(log.any(|line| line.contains("waiting for another start on this data directory")));
+    let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(killed.success() && server.wait().unwrap().success());
+    assert!(log.any(|line| line.contains("stopped before it was started")));
+    let mut banner = String::new();
+    server.stdout.take().unwrap().read_to_string(&mut banner).unwrap();
+    assert_eq!(banner, "");
+}
