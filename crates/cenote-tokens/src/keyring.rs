@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::{constant_time, hmac};
-use cenote_base::{Clock, Fault, PoolId, Random, RandomExt, SecretBytes, Timestamp};
+use cenote_base::{Clock, Fault, PoolId, Random, RandomExt, SecretBytes};
 use cenote_store::records::keys::{self, DataKeyRecord};
 use cenote_store::{Batch, BatchError, Store, StoreError, instance};
-use quick_cache::sync::Cache;
 use zeroize::Zeroizing;
 
 use crate::crypto::{CryptoFailed, KEY_BYTES, derive, framed};
+use crate::loads::{Failure, Loads};
 use crate::master::MasterKey;
 use crate::seal::{self, Place};
 
@@ -187,6 +187,12 @@ impl KeyringError {
     }
 }
 
+impl Failure for KeyringError {
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::NoSuchScope(_))
+    }
+}
+
 /// An unwrapped data key.
 struct DataKey {
     version: u32,
@@ -198,7 +204,6 @@ struct DataKey {
 struct ScopeKeys {
     general: Vec<DataKey>,
     verifier: Vec<DataKey>,
-    loaded_at: Timestamp,
 }
 
 impl ScopeKeys {
@@ -217,11 +222,6 @@ impl ScopeKeys {
     fn version(&self, family: KeyFamily, version: u32) -> Option<&DataKey> {
         self.family(family).iter().find(|key| key.version == version)
     }
-
-    /// A clock that went backwards makes keys stale too, rather than fresh for ever.
-    fn is_younger_than(&self, age: Duration, now: Timestamp) -> bool {
-        now >= self.loaded_at && now.since(self.loaded_at) < age
-    }
 }
 
 /// Seals, opens and makes MACs with data keys. Cheap to clone; all clones share one cache.
@@ -233,7 +233,7 @@ struct Inner {
     master: MasterKey,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    scopes: Cache<String, Arc<ScopeKeys>>,
+    scopes: Loads<Arc<ScopeKeys>, KeyringError>,
 }
 
 impl fmt::Debug for Keyring {
@@ -255,7 +255,8 @@ impl Keyring {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, KeyringError> {
-        let keyring = Self(Arc::new(Inner { store, master, clock, random, scopes: Cache::new(CACHED_SCOPES) }));
+        let scopes = Loads::new(CACHED_SCOPES, Arc::clone(&clock));
+        let keyring = Self(Arc::new(Inner { store, master, clock, random, scopes }));
         let check = match read_check_value(&keyring.0.store).await? {
             Some(check) => check,
             None => keyring.initialise().await?,
@@ -299,7 +300,7 @@ impl Keyring {
             BatchError::Unmet { .. } => KeyringError::RotatedMeanwhile,
             other => KeyringError::Write(other),
         })?;
-        self.0.scopes.remove(scope.as_str());
+        self.0.scopes.forget(scope.as_str());
         tracing::info!(scope = scope.as_str(), family = family.as_str(), version, "data key rotated");
         Ok(version)
     }
@@ -391,17 +392,14 @@ impl Keyring {
 
     /// The scope's keys, from the cache when they are not older than `age`.
     async fn keys(&self, scope: &Scope, age: Duration) -> Result<Arc<ScopeKeys>, KeyringError> {
-        let (name, now, cache) = (scope.as_str(), self.0.clock.now(), &self.0.scopes);
-        if let Some(keys) = cache.get(name).filter(|keys| keys.is_younger_than(age, now)) {
-            return Ok(keys);
-        }
-        cache.remove_if(name, |keys| !keys.is_younger_than(age, now));
-        // Those who ask at the same time wait for one reading.
-        cache.get_or_insert_async(name, self.load(scope)).await
+        let load = || {
+            let (keyring, scope) = (self.clone(), scope.clone());
+            async move { keyring.load(&scope).await }
+        };
+        self.0.scopes.get(scope.as_str(), age, load).await
     }
 
     async fn load(&self, scope: &Scope) -> Result<Arc<ScopeKeys>, KeyringError> {
-        let loaded_at = self.0.clock.now();
         let records = keys::data_keys(&self.0.store, scope.as_str()).await?;
         let (mut general, mut verifier) = (Vec::new(), Vec::new());
         for record in &records {
@@ -415,7 +413,7 @@ impl Keyring {
         if general.is_empty() || verifier.is_empty() {
             return Err(no_scope(scope));
         }
-        Ok(Arc::new(ScopeKeys { general, verifier, loaded_at }))
+        Ok(Arc::new(ScopeKeys { general, verifier }))
     }
 
     fn unwrap(&self, record: &DataKeyRecord) -> Result<DataKey, KeyringError> {

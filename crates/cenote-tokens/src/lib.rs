@@ -11,6 +11,7 @@ pub mod families;
 pub mod jwks;
 pub mod jws;
 pub mod keyring;
+mod loads;
 pub mod master;
 pub mod refresh;
 mod seal;

@@ -24,7 +24,6 @@ use cenote_base::{ClientId, Clock, Fault, PoolId, Random, RandomExt, Secret, Tim
 use cenote_store::records::keys::{self, SigningKeyRecord};
 use cenote_store::records::pools;
 use cenote_store::{Batch, Store, StoreError};
-use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
@@ -32,6 +31,7 @@ use crate::crypto::CryptoFailed;
 use crate::jwks;
 use crate::jws::{self, Flaw, RS256, Token};
 use crate::keyring::{Keyring, KeyringError, Purpose, Scope};
+use crate::loads::{FOR_EVER, Failure, Loads};
 use crate::stock::{NewPair, Stock};
 
 /// How many pools' published keys are kept: about 5 kB each.
@@ -108,6 +108,12 @@ impl SigningError {
     }
 }
 
+impl Failure for SigningError {
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::NoSuchPool(_))
+    }
+}
+
 /// Why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
@@ -179,17 +185,11 @@ impl PoolKey {
 struct PoolKeys {
     issuer: String,
     /// ID tokens' keys first, within a kind the newest first.
-    keys: Vec<PoolKey>,
+    keys: Vec<Arc<PoolKey>>,
     jwks: Arc<str>,
-    loaded_at: Timestamp,
 }
 
 impl PoolKeys {
-    /// A clock that went backwards makes it stale too, rather than fresh for ever.
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        now >= self.loaded_at && now.since(self.loaded_at) < FRESH_FOR
-    }
-
     fn verify(&self, token: &Token<'_>, expect: &Expect<'_>) -> Result<Claims, TokenError> {
         let key = self
             .keys
@@ -241,8 +241,8 @@ struct Inner {
     keyring: Keyring,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    pools: Cache<PoolId, Arc<PoolKeys>>,
-    pairs: Cache<String, Arc<RsaKeyPair>>,
+    pools: Loads<Arc<PoolKeys>, SigningError>,
+    pairs: Loads<Arc<RsaKeyPair>, SigningError>,
     stock: Arc<Stock>,
 }
 
@@ -255,7 +255,9 @@ impl fmt::Debug for SigningKeys {
 impl SigningKeys {
     /// Reads and keeps keys as they are asked for.
     pub fn new(store: Store, keyring: Keyring, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        let (pools, pairs, stock) = (Cache::new(CACHED_POOLS), Cache::new(CACHED_PAIRS), Stock::new());
+        let pools = Loads::new(CACHED_POOLS, Arc::clone(&clock));
+        let pairs = Loads::new(CACHED_PAIRS, Arc::clone(&clock));
+        let stock = Stock::new();
         Self(Arc::new(Inner { store, keyring, clock, random, pools, pairs, stock }))
     }
 
@@ -315,7 +317,11 @@ impl SigningKeys {
             .iter()
             .find(|key| key.token_use == token_use && key.may_sign(now))
             .ok_or_else(|| SigningError::NoKey { pool: pool.clone(), token_use })?;
-        let pair = self.0.pairs.get_or_insert_async(key.kid.as_str(), self.open_pair(pool, key)).await?;
+        let load = || {
+            let (signing, pool, key) = (self.clone(), pool.clone(), Arc::clone(key));
+            async move { signing.open_pair(&pool, &key).await }
+        };
+        let pair = self.0.pairs.get(&key.kid, FOR_EVER, load).await?;
         let token = jws::sign(&pair, &key.kid, claims)?;
         tokio::task::yield_now().await;
         Ok(token)
@@ -354,7 +360,7 @@ impl SigningKeys {
     /// Forgets what this node has cached of the pool: for who has just deleted it or changed its keys. Other nodes follow
     /// within a second.
     pub fn forget(&self, pool: &PoolId) {
-        self.0.pools.remove(pool);
+        self.0.pools.forget(pool.as_str());
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -362,13 +368,11 @@ impl SigningKeys {
     }
 
     async fn pool_keys(&self, pool: &PoolId) -> Result<Arc<PoolKeys>, SigningError> {
-        let (now, cache) = (self.0.clock.now(), &self.0.pools);
-        if let Some(keys) = cache.get(pool).filter(|keys| keys.is_fresh(now)) {
-            return Ok(keys);
-        }
-        cache.remove_if(pool, |keys| !keys.is_fresh(now));
-        // Those who ask at the same time wait for one reading.
-        cache.get_or_insert_async(pool, self.load(pool)).await
+        let load = || {
+            let (signing, pool) = (self.clone(), pool.clone());
+            async move { signing.load(&pool).await }
+        };
+        self.0.pools.get(pool.as_str(), FRESH_FOR, load).await
     }
 
     async fn load(&self, pool: &PoolId) -> Result<Arc<PoolKeys>, SigningError> {
@@ -392,10 +396,10 @@ impl SigningKeys {
             if key.is_published(loaded_at) {
                 published.push((record.kid.as_str(), record.public_key.as_slice()));
             }
-            keys.push(key);
+            keys.push(Arc::new(key));
         }
         let jwks = jwks::document(published).ok_or_else(|| StoreError::corrupt(TABLE, "public_key", pool.as_str()))?;
-        Ok(Arc::new(PoolKeys { issuer, keys, jwks: jwks.into(), loaded_at }))
+        Ok(Arc::new(PoolKeys { issuer, keys, jwks: jwks.into() }))
     }
 
     async fn record(
