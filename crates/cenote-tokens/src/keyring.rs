@@ -1,8 +1,8 @@
 //! Data keys: what everything that Cenote seals is sealed with.
 //!
 //! Each scope (the server, or one pool) has two families of data keys, so that those of SRP verifiers can be handled
-//! apart; a family has versions. The highest active version seals, the version that a sealed value names opens it. Rows
-//! hold the keys wrapped by the master key; unwrapped they live in a bounded cache in memory and are wiped when they leave
+//! apart; a family has versions. The highest active version that every node knows seals, the version that a sealed value
+//! names opens it. Rows hold the keys wrapped by the master key; unwrapped they live in a bounded cache in memory and are wiped when they leave
 //! it. Purposes are separated by HKDF (`seal.rs`): a value sealed for one does not open for another.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::{constant_time, hmac};
-use cenote_base::{Clock, Fault, PoolId, Random, RandomExt, SecretBytes};
+use cenote_base::{Clock, Fault, PoolId, Random, RandomExt, SecretBytes, Timestamp};
 use cenote_store::records::keys::{self, DataKeyRecord};
 use cenote_store::{Batch, BatchError, Store, StoreError, instance};
 use zeroize::Zeroizing;
@@ -23,13 +23,13 @@ use crate::seal::{self, Place};
 /// How many scopes' data keys are kept unwrapped: about 300 bytes each.
 const CACHED_SCOPES: usize = 10_000;
 
-/// How old cached data keys may be: how late another node's rotation is noticed by what this node seals. Data keys never
-/// change, so an old cache is never wrong, only behind.
+/// How old cached data keys may be. Data keys never change, so an old cache is never wrong, only behind. A new version
+/// seals when it is this old: then every node has read it.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
-/// A sealed value may name a version that another node has just made. It is looked for when the cache is older than
-/// this, so that made-up versions do not cost a read each.
-const UNKNOWN_VERSION_AFTER: Duration = Duration::from_secs(1);
+/// A sealed value may name a newer version than this node knows, when clocks differ. It is looked for when the cache is
+/// older than this, so that made-up versions do not cost a read each.
+const UNKNOWN_VERSION_AFTER: Duration = Duration::from_millis(100);
 
 /// The name under which the table `instance` keeps the master key's check value.
 const CHECK_VALUE: &str = "master_key_check";
@@ -197,6 +197,7 @@ impl Failure for KeyringError {
 struct DataKey {
     version: u32,
     active: bool,
+    created_at: Timestamp,
     key: SecretBytes,
 }
 
@@ -214,9 +215,16 @@ impl ScopeKeys {
         }
     }
 
-    /// The key that seals.
-    fn newest(&self, family: KeyFamily) -> Option<&DataKey> {
-        self.family(family).iter().rev().find(|key| key.active)
+    /// The key that seals: the newest that other nodes know for certain. When none is so old yet (the scope is new, or
+    /// all older ones were retired at once), the oldest is the one that most of them know.
+    fn sealing(&self, family: KeyFamily, now: Timestamp) -> Option<&DataKey> {
+        let active = || self.family(family).iter().filter(|key| key.active);
+        active().rfind(|key| key.created_at + FRESH_FOR <= now).or_else(|| active().next())
+    }
+
+    /// Whether this version may have been made since the keys were read.
+    fn is_newer(&self, family: KeyFamily, version: u32) -> bool {
+        self.family(family).iter().all(|key| key.version < version)
     }
 
     fn version(&self, family: KeyFamily, version: u32) -> Option<&DataKey> {
@@ -287,8 +295,8 @@ impl Keyring {
         })
     }
 
-    /// Makes a new version of a data key. From now on it seals; older versions open what they sealed. Other nodes follow
-    /// within a minute.
+    /// Makes a new version of a data key. It seals from a minute on, when every node has read it; older versions open what
+    /// they sealed.
     ///
     /// # Errors
     /// [`KeyringError::NoSuchScope`], [`KeyringError::RotatedMeanwhile`], or when the store does not answer.
@@ -305,7 +313,7 @@ impl Keyring {
         Ok(version)
     }
 
-    /// Seals `plain` under the scope's newest key. `context` names record and field (`["client-secret", id]`): the same
+    /// Seals `plain` under the scope's newest key that is at least a minute old. `context` names record and field (`["client-secret", id]`): the same
     /// parts, in the same order, are needed to open it.
     ///
     /// # Errors
@@ -318,7 +326,7 @@ impl Keyring {
         plain: &[u8],
     ) -> Result<Vec<u8>, KeyringError> {
         let keys = self.keys(scope, FRESH_FOR).await?;
-        let key = keys.newest(purpose.family()).ok_or_else(|| no_scope(scope))?;
+        let key = keys.sealing(purpose.family(), self.0.clock.now()).ok_or_else(|| no_scope(scope))?;
         let place = Place { purpose: purpose.label(), scope: scope.as_str(), context };
         Ok(seal::seal(key.key.expose(), key.version, place, plain, &*self.0.random)?)
     }
@@ -338,7 +346,7 @@ impl Keyring {
         let version = seal::version(sealed).ok_or(KeyringError::NotOurs)?;
         let family = purpose.family();
         let mut keys = self.keys(scope, FRESH_FOR).await?;
-        if keys.version(family, version).is_none() {
+        if keys.is_newer(family, version) {
             keys = self.keys(scope, UNKNOWN_VERSION_AFTER).await?;
         }
         let key = keys.version(family, version).ok_or(KeyringError::NotOurs)?;
@@ -421,7 +429,7 @@ impl Keyring {
         let context = version.to_string();
         let key = self.0.master.unwrap(&record.scope, &[&record.purpose, &context], &record.wrapped)?;
         let key = key.ok_or_else(|| damaged(record))?;
-        Ok(DataKey { version, active: record.state == ACTIVE, key })
+        Ok(DataKey { version, active: record.state == ACTIVE, created_at: record.created_at, key })
     }
 }
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cenote_base::{Fault, PoolId, Random, SystemRandom};
+use cenote_base::{Fault, ManualClock, PoolId, Random, SystemRandom};
 use cenote_store::records::keys;
 use cenote_store::testing::{self, TestStore};
 use cenote_store::{Batch, Store, StoreError, params};
 use cenote_tokens::{KeyFamily, Keyring, KeyringError, MasterKey, Purpose, Scope};
 
 use crate::world::{as_clock, node, world};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn generate() -> MasterKey {
     MasterKey::generate(&SystemRandom)
@@ -186,30 +188,76 @@ async fn rotation_seals_with_the_new_version_and_opens_the_old() {
     assert_eq!(version(&old), 1);
 
     assert_eq!(world.keyring.rotate(&scope, KeyFamily::General).await, Ok(2));
+    assert_eq!(version(&seal(&world.keyring, Purpose::Session).await), 1, "others do not know it yet");
+    world.clock.advance(MINUTE);
     let new = seal(&world.keyring, Purpose::Session).await;
     assert_eq!(version(&new), 2);
     assert!(opens(&world.keyring, Purpose::Session, &old).await);
     assert_eq!(version(&seal(&world.keyring, Purpose::Verifier).await), 1, "the other family keeps its version");
     assert_eq!(world.keyring.mac(&scope, Purpose::Subject, &[b"alice"]).await.unwrap(), mac);
-
-    // The other node has the old keys cached. It looks for a version that it does not know, but not all the time.
-    assert!(!opens(&other_node, Purpose::Session, &new).await);
-    world.clock.advance(Duration::from_secs(1));
     assert!(opens(&other_node, Purpose::Session, &new).await);
     assert!(opens(&other_node, Purpose::Session, &old).await);
     assert_eq!(version(&seal(&other_node, Purpose::Session).await), 2);
 }
 
 #[tokio::test]
-async fn a_node_follows_a_rotation_within_a_minute() {
+async fn no_node_seals_with_a_version_that_another_may_not_know() {
     let world = world().await;
     let other_node = node(world.store.store(), &world.master, &world.clock).await;
+    let seal = async |keyring: &Keyring| keyring.seal(&Scope::Server, Purpose::Cursor, &[], b"x").await.unwrap();
+    // The other node reads the keys in the last millisecond before there is a new version.
+    world.clock.advance(MINUTE);
+    seal(&other_node).await;
+    world.clock.advance(Duration::from_millis(1));
     world.keyring.rotate(&Scope::Server, KeyFamily::General).await.unwrap();
-    let sealed = other_node.seal(&Scope::Server, Purpose::Cursor, &[], b"x").await.unwrap();
-    assert_eq!(version(&sealed), 1);
-    world.clock.advance(Duration::from_secs(60));
-    let sealed = other_node.seal(&Scope::Server, Purpose::Cursor, &[], b"x").await.unwrap();
+    world.clock.advance(MINUTE - Duration::from_millis(1));
+    for keyring in [&world.keyring, &other_node] {
+        assert_eq!(version(&seal(keyring).await), 1);
+    }
+    world.clock.advance(Duration::from_millis(1));
+    for keyring in [&world.keyring, &other_node] {
+        let sealed = seal(keyring).await;
+        assert_eq!(version(&sealed), 2);
+        assert!(other_node.open_sealed(&Scope::Server, Purpose::Cursor, &[], &sealed).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_newer_version_is_looked_for_ten_times_a_second_at_most() {
+    let world = world().await;
+    let behind = node(world.store.store(), &world.master, &world.clock).await;
+    world.keyring.rotate(&Scope::Server, KeyFamily::General).await.unwrap();
+    // The clock of the node that seals is a minute ahead.
+    let ahead = Arc::new(ManualClock::new(world.now() + MINUTE));
+    let ahead = node(world.store.store(), &world.master, &ahead).await;
+    let sealed = ahead.seal(&Scope::Server, Purpose::Cursor, &[], b"x").await.unwrap();
     assert_eq!(version(&sealed), 2);
+    let open = async || behind.open_sealed(&Scope::Server, Purpose::Cursor, &[], &sealed).await;
+    world.clock.advance(Duration::from_millis(99));
+    assert_eq!(open().await.unwrap_err(), KeyringError::NotOurs);
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(open().await.unwrap().expose(), b"x");
+
+    // Made-up versions: one reading, then none until the tenth of a second is over.
+    world.clock.advance(Duration::from_millis(100));
+    let mut made_up = sealed.clone();
+    made_up[4] = 9;
+    assert_eq!(made_up_is_not_ours(&behind, &made_up).await, Ok(()));
+    world.store.close().await;
+    world.clock.advance(Duration::from_millis(99));
+    assert_eq!(made_up_is_not_ours(&behind, &made_up).await, Ok(()));
+    world.clock.advance(Duration::from_millis(1));
+    let error = made_up_is_not_ours(&behind, &made_up).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Dependency, "it was looked for again");
+    assert_eq!(open().await.unwrap().expose(), b"x", "what is known opens without the store");
+}
+
+async fn made_up_is_not_ours(keyring: &Keyring, made_up: &[u8]) -> Result<(), KeyringError> {
+    match keyring.open_sealed(&Scope::Server, Purpose::Cursor, &[], made_up).await {
+        Err(KeyringError::NotOurs) => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => panic!("a made-up version opens"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -238,7 +286,9 @@ async fn rotations_at_the_same_time_do_not_share_a_version() {
 async fn a_retired_version_opens_and_does_not_seal() {
     let world = world().await;
     world.keyring.rotate(&Scope::Server, KeyFamily::General).await.unwrap();
+    world.clock.advance(MINUTE);
     let sealed = world.keyring.seal(&Scope::Server, Purpose::Cursor, &[], b"x").await.unwrap();
+    assert_eq!(version(&sealed), 2);
     let retire = "update data_keys set state = 'retired' where scope = 'server' and version = 2";
     world.store.apply(Batch::new().one(retire, params![], "NoKey")).await.unwrap();
     world.clock.advance(Duration::from_secs(60));
