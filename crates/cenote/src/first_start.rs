@@ -14,7 +14,7 @@ use cenote_store::instance::{self, ALREADY_INITIALISED};
 use cenote_store::{BatchError, OpenError, Store, StoreConfig, StoreError};
 use cenote_tokens::{InvalidMasterKey, Keyring, KeyringError, MasterKey};
 
-use crate::config::{Database, Settings, mask_password};
+use crate::config::{Database, Settings, may_hold_password, shown_url};
 use crate::data_dir::{DataDir, DataDirError, read_secret, write_secret};
 
 /// Why the house does not open: each is one line for the operator.
@@ -27,10 +27,10 @@ pub enum StartError {
     #[error(transparent)]
     Sqlite(OpenError),
     /// The database server.
-    #[error("{error} ({url})")]
+    #[error("{error} ({server})")]
     Postgres {
-        /// Its URL, without the password.
-        url: String,
+        /// Its URL, as far as it may be shown.
+        server: String,
         /// Why it cannot be used.
         error: OpenError,
     },
@@ -117,7 +117,7 @@ pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>, random: &Arc<dyn 
     let opened = Store::open(&config, Arc::clone(clock), Arc::clone(random)).await;
     let store = opened.map_err(|error| match &settings.database {
         Database::Sqlite => StartError::Sqlite(error),
-        Database::Postgres(url) => StartError::Postgres { url: mask_password(url.expose()), error },
+        Database::Postgres(url) => unreachable(url.expose(), error),
     })?;
     let _lock = data_dir.lock(OTHER_START).await?;
     let mut made = Made::default();
@@ -132,6 +132,17 @@ pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>, random: &Arc<dyn 
             Err(error)
         }
     }
+}
+
+/// The driver names parameters that it does not know, and one behind an `&` in a password is a piece of it.
+fn unreachable(url: &str, error: OpenError) -> StartError {
+    let error = match error {
+        OpenError::Url(_) if may_hold_password(url) => {
+            OpenError::Url("the reason is not shown, because it may repeat a part of the password".to_owned())
+        }
+        error => error,
+    };
+    StartError::Postgres { server: shown_url(url).unwrap_or_else(|| "its URL is not shown".to_owned()), error }
 }
 
 #[derive(Default)]

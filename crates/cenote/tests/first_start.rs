@@ -203,3 +203,17 @@ async fn of_two_first_starts_with_one_master_key_one_makes_root() {
     }
     assert_eq!(opened.iter().filter(|house| house.is_ok()).count(), 1);
 }
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_is_named_without_its_password() {
+    let place = tempfile::tempdir().unwrap();
+    for (url, server) in [
+        ("postgres://me:hunter2@127.0.0.1:1/x", "(postgres://127.0.0.1:1/x)"),
+        ("postgres://127.0.0.1:1/x?user=me&password=hunter2", "(postgres://127.0.0.1:1/x)"),
+        ("postgres://127.0.0.1:1/x?user=me&password=a&hunter2=b", "(postgres://127.0.0.1:1/x)"),
+        ("postgres://me:hunter2/b", "(its URL is not shown)"),
+    ] {
+        let error = refusal(place.path(), &[("CENOTE_DATABASE", url)]).await;
+        assert!(error.ends_with(server) && !error.contains("hunter2"), "{error}");
+    }
+}

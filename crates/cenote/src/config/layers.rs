@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::settings::{Kind, SETTINGS, Setting, by_key};
-use super::values::{Reason, mask_password};
+use super::values::{Reason, shown_url};
 
 /// The file that is read when nobody names one, and only if it exists.
 pub const DEFAULT_FILE: &str = "cenote.toml";
@@ -158,7 +158,7 @@ impl Layers {
             .ok_or_else(|| ConfigError::Conflict(format!("{} has no value and no default", setting.key)))
     }
 
-    /// Each setting as `config check` prints it: key, value (secrets only as "(set)"), origin.
+    /// Each setting as `config check` prints it: key, value (what may not be shown only as "(set)"), origin.
     pub fn describe(&self) -> Vec<(&'static str, String, String)> {
         SETTINGS
             .iter()
@@ -174,11 +174,13 @@ impl Layers {
     }
 }
 
-/// The text as it may be shown.
+/// The text as far as it may be shown.
 fn shown(setting: &Setting, text: &str) -> Option<String> {
     match setting.kind {
         Kind::Secret => None,
-        Kind::Url(_) => Some(mask_password(text)),
+        // A word that is the setting's default, "sqlite", is no secret.
+        Kind::Url(_) if setting.default == Some(text) => Some(text.to_owned()),
+        Kind::Url(_) => shown_url(text),
         Kind::Value(_) | Kind::Switch => Some(text.to_owned()),
     }
 }

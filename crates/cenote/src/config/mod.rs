@@ -20,7 +20,7 @@ use ipnet::IpNet;
 pub use layers::{ConfigError, DEFAULT_FILE, FILE_VARIABLE, Layers, Origin};
 pub use pages::{describe, reference};
 pub use settings::{Kind, SETTINGS, Setting};
-pub use values::{Database, LogFormat, Outbox, PublicUrl, is_loopback_host, mask_password};
+pub use values::{Database, LogFormat, Outbox, PublicUrl, is_loopback_host, may_hold_password, shown_url};
 
 /// Every setting of `cenote serve`, parsed.
 #[derive(Clone, Debug)]
@@ -185,7 +185,7 @@ impl Settings {
         }
         if let (Database::Postgres(url), Some((_, Origin::Flag(_)))) =
             (&self.database, layers.find(&settings::DATABASE))
-            && mask_password(url.expose()) != url.expose()
+            && may_hold_password(url.expose())
         {
             warnings.push(
                 "--database holds a password, which other users of this machine can see: use CENOTE_DATABASE or the file"
@@ -346,9 +346,24 @@ mod tests {
         };
         assert!(warnings(&[("hashing_memory_kib", "8")], &[]).contains("for tests only"));
         assert!(warnings(&[("listen", "0.0.0.0:1"), ("outbox", "true")], &[]).contains("without public_url"));
-        let url = "postgres://me:hunter2@db/x";
-        let flag = warnings(&[("database", url), ("outbox", "true")], &[]);
-        assert!(flag.contains("--database holds a password") && !flag.contains("hunter2"), "{flag}");
-        assert_eq!(warnings(&[("outbox", "true")], &[("CENOTE_DATABASE", url)]), "");
+        for url in ["postgres://me:hunter2@db/x", "postgres://db/x?user=me&password=hunter2"] {
+            let flag = warnings(&[("database", url), ("outbox", "true")], &[]);
+            assert!(flag.contains("--database holds a password") && !flag.contains("hunter2"), "{flag}");
+            assert_eq!(warnings(&[("outbox", "true")], &[("CENOTE_DATABASE", url)]), "");
+        }
+        assert_eq!(warnings(&[("outbox", "true"), ("database", "postgres://me@db:5432/x")], &[]), "");
+    }
+
+    #[test]
+    fn a_refused_database_is_shown_only_where_it_holds_no_password() {
+        for url in [
+            "postgres://db/x?user=me&password=hun@ter2",
+            "postgres://me:hun/t@er2@db/x",
+            "postgres:/me:hunter2@db/x",
+            "host=db user=me password=hunter2",
+        ] {
+            let error = parse(&[("database", url)], &[]).unwrap_err().to_string();
+            assert!(error.starts_with("--database: ") && !error.contains("er2"), "{error}");
+        }
     }
 }

@@ -6,7 +6,7 @@
 pub enum Kind {
     /// A value: `--key VALUE`, `CENOTE_KEY`, `key = …`. The text is the value's name in the help.
     Value(&'static str),
-    /// A URL that may hold a password: like a value, but shown without its password.
+    /// A URL that may hold a password: like a value, but only its host, port and path are shown.
     Url(&'static str),
     /// A yes or no: `--key` alone means true.
     Switch,

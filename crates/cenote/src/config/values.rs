@@ -166,7 +166,13 @@ pub fn region(text: &str) -> Result<Region, Reason> {
 pub fn database(text: &str) -> Result<Database, Reason> {
     if text == "sqlite" {
         Ok(Database::Sqlite)
-    } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+    } else if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+        // The driver would take what stands before such an `@` for a user's name, and the server would repeat it.
+        let ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(ends);
+        if tail.contains('@') || authority.matches('@').count() > 1 {
+            return Err("an @, / or ? in a user name or password is written %40, %2F or %3F".to_owned());
+        }
         Ok(Database::Postgres(Secret::new(text)))
     } else {
         Err("\"sqlite\" or a postgres:// URL is needed".to_owned())
@@ -258,17 +264,29 @@ pub fn master_key(text: &str) -> Result<MasterKey, Reason> {
     MasterKey::from_base64(text).map_err(|error| error.to_string())
 }
 
-/// A URL without its password and its parameters, to be shown.
-pub fn mask_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // The last `@`, wherever it stands: a password whose `/` or `?` was not encoded must not show either.
-    let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
-    let host = host.split_once('?').map_or(host, |(host, _)| host);
-    match user.map(|user| user.split_once(':').map_or((user, false), |(name, _)| (name, true))) {
-        Some((name, true)) => format!("{scheme}://{name}:***@{host}"),
-        Some((name, false)) => format!("{scheme}://{name}@{host}"),
-        None => format!("{scheme}://{host}"),
-    }
+/// What may be shown of a URL: scheme, host, port and the one segment of its path, never the user, the password or the
+/// parameters; `None` for what is not for certain such a URL, because any part of it may then be a password.
+pub fn shown_url(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(authority_ends);
+    let path = tail.split(['?', '#']).next().unwrap_or_default();
+    let hosts = authority.split_once('@').map_or(authority, |(_, hosts)| hosts);
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    // A second `@`, or one behind the hosts, was meant to be part of a password.
+    let is_unambiguous = !hosts.contains('@') && !tail.contains('@');
+    let is_path =
+        path.strip_prefix('/').unwrap_or(path).bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let are_hosts = hosts.is_empty()
+        || hosts.split(',').all(|host| split_port(host).is_ok_and(|(host, _)| is_host(&host.to_ascii_lowercase())));
+    (is_scheme && is_unambiguous && is_path && are_hosts).then(|| format!("{scheme}://{hosts}{path}"))
+}
+
+/// Whether a URL may hold a password, before its host or among its parameters.
+pub fn may_hold_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || url.to_ascii_lowercase().contains("password")
 }
 
 #[cfg(test)]
@@ -336,13 +354,50 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_masked() {
-        assert_eq!(mask_password("postgres://me:hunter2@db:5432/x?password=hunter2"), "postgres://me:***@db:5432/x");
-        assert_eq!(mask_password("postgres://me:hun@ter2@db/x"), "postgres://me:***@db/x");
-        assert_eq!(mask_password("postgres://me:hun/t?er2@db/x"), "postgres://me:***@db/x");
-        assert_eq!(mask_password("postgres://me@db/x"), "postgres://me@db/x");
-        assert_eq!(mask_password("postgres://db/x?password=hunter2"), "postgres://db/x");
-        assert_eq!(mask_password("sqlite"), "sqlite");
+    fn of_urls_only_host_port_and_path_are_shown() {
+        for (url, shown) in [
+            ("postgres://me:hunter2@db:5432/x?password=hunter2", "postgres://db:5432/x"),
+            ("postgres://me@db/x", "postgres://db/x"),
+            ("postgresql://db/x?user=me&password=hunter2", "postgresql://db/x"),
+            ("postgres://me:hunter2@a:5432,[::1]:5433/x", "postgres://a:5432,[::1]:5433/x"),
+            ("postgres:///x?host=/run/postgresql&password=hunter2", "postgres:///x"),
+            ("mysql://localhost", "mysql://localhost"),
+        ] {
+            assert_eq!(shown_url(url).as_deref(), Some(shown), "{url}");
+        }
+        for url in [
+            "postgres://db/x?user=me&password=hun@ter2",
+            "postgres://me:hun@ter2@db/x",
+            "postgres://me:hun/t?er2@db/x",
+            "postgres://me:hunter2",
+            "postgres:/me:hunter2@db/x",
+            "postgres://db/x/hunter2",
+            "host=db user=me password=hunter2",
+            "hunter2",
+            "",
+        ] {
+            assert_eq!(shown_url(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn passwords_in_urls_are_noticed_in_both_places() {
+        for url in ["postgres://me:pw@db/x", "postgres://db/x?user=me&password=pw", "postgres://db/x?PassWord=p@w"] {
+            assert!(may_hold_password(url), "{url}");
+        }
+        for url in ["sqlite", "postgres://db:5432/x", "postgres://me@db:5432/x?sslmode=require"] {
+            assert!(!may_hold_password(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn database_urls_are_unambiguous() {
+        for good in ["postgres://me:pw%40@db/x", "postgresql://db/x?user=me&password=p%40w", "postgres:///x"] {
+            assert!(matches!(database(good), Ok(Database::Postgres(_))), "{good}");
+        }
+        for bad in ["postgres://me:p@w@db/x", "postgres://db/x?user=me&password=p@w", "postgres://me:p/w@db/x"] {
+            assert!(database(bad).unwrap_err().contains("%40"), "{bad}");
+        }
     }
 
     #[test]
@@ -367,8 +422,21 @@ mod tests {
             let _ = text.parse::<PublicUrl>();
             let _ = networks(&text);
             let _ = mailbox(&text);
-            let _ = mask_password(&text);
+            let _ = shown_url(&text);
+            let _ = may_hold_password(&text);
             let _ = is_loopback_host(&text);
+        }
+
+        #[test]
+        fn no_password_is_ever_shown(before in "[ -~]{0,12}", after in "[ -~]{0,12}") {
+            for url in [
+                format!("postgres://me:{before}hunter2{after}@db/x"),
+                format!("postgres://db/x?user=me&password={before}hunter2{after}"),
+            ] {
+                // A password with a slash is taken for a port and a path: the driver refuses such a URL, too.
+                let shown = shown_url(&url).unwrap_or_default();
+                prop_assert!(!shown.contains("hunter2"), "{} of {}", shown, url);
+            }
         }
     }
 }
