@@ -29,6 +29,25 @@ use tower::ServiceExt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// Bytes of bodies that the requests of one connection may hold together without asking anybody; in the extensions of
+/// each request. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Allowance(pub Arc<Semaphore>);
+
+impl Allowance {
+    /// So many bytes.
+    pub fn of(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
+    }
+}
+
+/// What a connection has: enough for nearly every request, and little enough for all connections at once.
+impl Default for Allowance {
+    fn default() -> Self {
+        Self::of(64 * 1024)
+    }
+}
+
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -64,7 +83,10 @@ impl Limits {
 /// The largest head of a request in bytes; session tokens are the largest part of it.
 const MAX_HEAD: usize = 64 * 1024;
 /// Requests at a time on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 128;
+const MAX_STREAMS: u32 = 32;
+/// Bytes that one HTTP/2 request, and one HTTP/2 connection, may send ahead of being read.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 /// How long a connection that is asked to close may take to do so after its last answer.
 const LINGER: Duration = Duration::from_secs(5);
 /// The same for a connection that has sent no whole request yet.
@@ -146,11 +168,12 @@ async fn serve_connection(
     stop: CancellationToken,
 ) {
     let (activity, watcher) = Activity::new();
+    let allowance = Allowance::default();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let busy = activity.begin();
-        let router = router.clone();
+        let (router, allowance) = (router.clone(), allowance.clone());
         async move {
-            let response = answer(router, request, peer).await;
+            let response = answer(router, request, peer, allowance).await;
             drop(busy);
             Ok::<_, Infallible>(response)
         }
@@ -161,6 +184,8 @@ async fn serve_connection(
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.idle / 2)
         .keep_alive_timeout(limits.idle / 2);
@@ -189,9 +214,10 @@ async fn serve_connection(
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+async fn answer(router: Router, request: Request<Incoming>, peer: SocketAddr, allowance: Allowance) -> Response<Body> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(peer));
+    request.extensions_mut().insert(allowance);
     match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -15,8 +15,8 @@ use cenote_base::{ManualClock, PoolId, SeededRandom, Timestamp};
 use cenote_iam::sigv4::{SignedRequest, Signer, Verifier, VerifierConfig, sign};
 use cenote_iam::{AccessKey, RootCredentials};
 use cenote_wire::{ApiError, ErrorCode, Target, idp};
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
@@ -91,6 +91,10 @@ impl Harness {
     }
 
     fn with(rooms: Rooms) -> Self {
+        Self::bounded(rooms, MAX_BODY)
+    }
+
+    fn bounded(rooms: Rooms, max_body_bytes: usize) -> Self {
         let rooms = Arc::new(rooms);
         let now = Timestamp::from_secs(1_800_000_000);
         let key = AccessKey::generate(&SeededRandom::new(1));
@@ -103,7 +107,7 @@ impl Harness {
             verifier,
             random: Arc::new(SeededRandom::new(7)),
             trusted_proxies: vec!["0.0.0.0/32".parse().unwrap()],
-            max_body_bytes: MAX_BODY,
+            max_body_bytes,
             in_flight: InFlight::default(),
         };
         Self { rooms, router: router(Arc::new(front)), key, now }
@@ -189,6 +193,50 @@ async fn refusals_of_the_front_end() {
     request.headers_mut().remove("x-amz-target");
     assert!(show(harness.send(request).await).await.contains("UnknownOperationException"));
     assert!(harness.calls().is_empty());
+}
+
+#[tokio::test]
+async fn large_bodies_are_for_signed_operations() {
+    let harness = Harness::bounded(Rooms::default(), 1024 * 1024);
+    let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+    let (small, large, huge) = (body(128 * 1024), body(128 * 1024 + 1), body(1024 * 1024 + 1));
+    assert!(harness.call("SignUp", &small).await.starts_with("200"));
+    assert!(harness.call("SignUp", &large).await.starts_with("413"));
+    // A signature makes no difference where it is ignored.
+    assert!(show(harness.send(harness.signed("SignUp", &large)).await).await.starts_with("413"));
+    assert!(harness.call("Guess", &large).await.starts_with("413"));
+    assert_eq!(harness.calls().len(), 1);
+
+    assert!(show(harness.send(harness.signed("ListUserPools", &large)).await).await.starts_with("200"));
+    assert!(show(harness.send(harness.signed("ListUserPools", &huge)).await).await.starts_with("413"));
+    let unsigned = harness.call("ListUserPools", &large).await;
+    assert!(unsigned.contains("MissingAuthenticationTokenException"), "{unsigned}");
+    assert!(unsigned.contains("access-control-allow-origin: *") && unsigned.contains("x-amzn-requestid"));
+    assert_eq!(harness.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn all_bodies_together_are_bounded() {
+    // Four bodies of the largest size fit into what is kept at a time.
+    let largest = 16 * 1024 * 1024;
+    let harness = Harness::bounded(Rooms::default(), largest);
+    let piece = Bytes::from(vec![b'x'; 1024 * 1024]);
+    let body_that_stops = |pieces: usize| {
+        let sent = futures_util::stream::iter(vec![Ok::<_, std::convert::Infallible>(piece.clone()); pieces]);
+        let mut request = harness.signed("ListUserPools", "");
+        *request.body_mut() = Body::from_stream(sent.chain(futures_util::stream::pending()));
+        request
+    };
+    let mut stuck: Vec<_> = (0..4).map(|_| Box::pin(harness.send(body_that_stops(16)))).collect();
+    for sending in &mut stuck {
+        assert!(sending.as_mut().now_or_never().is_none());
+    }
+    let text = format!("\"{}\"", "x".repeat(2 * 1024 * 1024));
+    insta::assert_snapshot!("no_room", show(harness.send(harness.signed("ListUserPools", &text)).await).await);
+    // Small bodies need no room in it.
+    assert!(harness.call("SignUp", &format!("\"{}\"", "x".repeat(60_000))).await.starts_with("200"));
+    drop(stuck);
+    assert!(show(harness.send(harness.signed("ListUserPools", &text)).await).await.starts_with("200"));
 }
 
 #[tokio::test]

@@ -6,47 +6,85 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::response::Response;
 use bytes::Bytes;
 use cenote_base::{ClientId, Fault, PoolId};
 use cenote_iam::Principal;
 use cenote_iam::sigv4::{Dialect, RefusalKind, Service as SignedFor, SignedRequest, VerifyError};
 use cenote_wire::{ApiError, Auth, ErrorCode, Service, Target, json, target};
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt;
 use serde::Deserialize;
 
 use super::body::{self, BodyError};
+use super::budget::Account;
 use super::note::Note;
 use super::{Front, Origin, answer, cors};
 use crate::services::Context;
 
 const TARGET: &str = "x-amz-target";
 
-/// `POST /`
+/// The largest body in bytes of an operation that anybody may call. The largest that a public operation can use is a
+/// fraction of it: tokens, attributes and metadata all have bounds.
+const MAX_PUBLIC_BODY: usize = 128 * 1024;
+
+/// Whether this is a call of the API, whose body [`receive`] reads.
+pub fn is_call(request: &Request) -> bool {
+    request.method() == Method::POST && request.uri().path() == "/"
+}
+
+/// Reads a call's body into memory; the account holds what it takes there. Or the answer, where there is nothing to run.
+pub async fn receive(front: &Front, note: &Note, request: Request, account: &mut Account) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    let target = text(&parts.headers, TARGET).and_then(|target| target::parse(target).ok());
+    let must_sign = target.is_some_and(|target| target.auth() == Auth::Signed);
+    let most = if must_sign && presents_signature(&parts) {
+        front.max_body_bytes
+    } else {
+        front.max_body_bytes.min(MAX_PUBLIC_BODY)
+    };
+    let error = match body::read(&parts.headers, body, most, account).await {
+        Ok(body) => return Ok(Request::from_parts(parts, Body::from(body))),
+        Err(error) => error,
+    };
+    let mut response = match (error, target) {
+        // Signed it might have been small enough: what is wrong with it is that nobody has signed it.
+        (BodyError::TooLarge(_), Some(target)) if must_sign && !presents_signature(&parts) => {
+            match authenticate(front, target, &parts, &Bytes::new()).await {
+                Err(refusal) => refused(&refusal, note),
+                Ok(_) => without_body(error, note),
+            }
+        }
+        _ => without_body(error, note),
+    };
+    cors::allow_reading(response.headers_mut());
+    Err(response)
+}
+
+/// `POST /`, its body already in memory.
 pub async fn call(
     State(front): State<Arc<Front>>,
     Extension(note): Extension<Note>,
     Extension(origin): Extension<Origin>,
     request: Request,
-) -> Response<Body> {
+) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match body::read(&parts.headers, body, front.max_body_bytes).await {
-        Ok(body) => match run(&front, &note, origin, &parts, body).await {
-            Ok(body) => answer::api(body),
-            Err(error) => {
-                note.error(&error);
-                answer::api_error(&error)
-            }
-        },
-        Err(error) => without_body(error, &note),
+    let answered = match body.collect().await {
+        Ok(body) => run(&front, &note, origin, &parts, body.to_bytes()).await,
+        Err(error) => Err(ApiError::internal(error.to_string())),
+    };
+    let mut response = match answered {
+        Ok(body) => answer::api(body),
+        Err(error) => refused(&error, &note),
     };
     cors::allow_reading(response.headers_mut());
     response
 }
 
 /// `OPTIONS /`
-pub async fn preflight(headers: HeaderMap) -> Response<Body> {
+pub async fn preflight(headers: HeaderMap) -> Response {
     cors::preflight(&headers, "POST")
 }
 
@@ -66,11 +104,17 @@ async fn run(front: &Front, note: &Note, origin: Origin, parts: &Parts, body: By
     front.services.call(target, body, context).await
 }
 
-fn without_body(error: BodyError, note: &Note) -> Response<Body> {
+fn refused(error: &ApiError, note: &Note) -> Response {
+    note.error(error);
+    answer::api_error(error)
+}
+
+fn without_body(error: BodyError, note: &Note) -> Response {
     let refusal = match error {
         BodyError::TooLarge(most) => {
             ApiError::new(ErrorCode::RequestEntityTooLarge, format!("The request is larger than {most} bytes."))
         }
+        BodyError::NoRoom => ApiError::unavailable(error.to_string()),
         // Nobody is there to read an answer.
         BodyError::BrokeOff => ApiError::bare(ErrorCode::Serialization).with_detail(error.to_string()),
         BodyError::TooSlow => {
@@ -78,8 +122,13 @@ fn without_body(error: BodyError, note: &Note) -> Response<Body> {
             return answer::message(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time.");
         }
     };
-    note.error(&refusal);
-    answer::api_error(&refusal)
+    refused(&refusal, note)
+}
+
+/// Whether there is anything that could be a signature: no reason to believe it, but nobody sends it by accident.
+fn presents_signature(parts: &Parts) -> bool {
+    let in_query = |query: &str| query.split('&').any(|pair| pair.starts_with("X-Amz-Algorithm="));
+    parts.headers.contains_key(AUTHORIZATION) || parts.uri.query().is_some_and(in_query)
 }
 
 /// 1.0 differs from 1.1 in nothing that these services use.

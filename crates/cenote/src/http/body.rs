@@ -9,6 +9,8 @@ use http::header::{CONTENT_LENGTH, EXPECT};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
+use super::budget::Account;
+
 /// How long a body may take in all.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read and thrown away.
@@ -25,17 +27,26 @@ pub enum BodyError {
     /// Slower than the bound.
     #[error("the body did not arrive within {} seconds", DEADLINE.as_secs())]
     TooSlow,
+    /// The bodies of all requests together are as large as they may be.
+    #[error("the bodies of all requests together fill their budget")]
+    NoRoom,
     /// The client went away in the middle, or broke the protocol.
     #[error("the body broke off")]
     BrokeOff,
 }
 
-/// Reads a body of at most `most` bytes.
-pub async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, BodyError> {
-    read_until(headers, body, most, Instant::now() + DEADLINE).await
+/// Reads a body of at most `most` bytes, which the account then holds.
+pub async fn read(headers: &HeaderMap, body: Body, most: usize, account: &mut Account) -> Result<Bytes, BodyError> {
+    read_until(headers, body, most, account, Instant::now() + DEADLINE).await
 }
 
-async fn read_until(headers: &HeaderMap, mut body: Body, most: usize, deadline: Instant) -> Result<Bytes, BodyError> {
+async fn read_until(
+    headers: &HeaderMap,
+    mut body: Body,
+    most: usize,
+    account: &mut Account,
+    deadline: Instant,
+) -> Result<Bytes, BodyError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > most)) {
         // A client that waits for "100 Continue" sends nothing more.
@@ -44,34 +55,47 @@ async fn read_until(headers: &HeaderMap, mut body: Body, most: usize, deadline: 
         }
         return Err(BodyError::TooLarge(most));
     }
-    let mut first = None;
-    let mut rest = BytesMut::new();
+    let read = keep(&mut body, most, account, deadline).await;
+    if let Err((error @ (BodyError::TooLarge(_) | BodyError::NoRoom), so_far)) = read {
+        // What follows is not kept, so others may have the room meanwhile.
+        account.close();
+        drain(body, so_far).await;
+        return Err(error);
+    }
+    read.map_err(|(error, _)| error)
+}
+
+/// The body, or what went wrong after how many bytes.
+async fn keep(
+    body: &mut Body,
+    most: usize,
+    account: &mut Account,
+    deadline: Instant,
+) -> Result<Bytes, (BodyError, usize)> {
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    let mut so_far = 0;
     loop {
-        let frame = timeout_at(deadline, body.frame()).await.map_err(|_| BodyError::TooSlow)?;
+        let frame = timeout_at(deadline, body.frame()).await.map_err(|_| (BodyError::TooSlow, so_far))?;
         let Some(frame) = frame else { break };
-        let Ok(data) = frame.map_err(|_| BodyError::BrokeOff)?.into_data() else { continue };
-        let so_far = first.as_ref().map_or(0, Bytes::len) + rest.len();
+        let Ok(data) = frame.map_err(|_| (BodyError::BrokeOff, so_far))?.into_data() else { continue };
         if data.len() > most - so_far {
-            drain(body, so_far).await;
-            return Err(BodyError::TooLarge(most));
+            return Err((BodyError::TooLarge(most), so_far));
+        }
+        if !account.take(data.len()) {
+            return Err((BodyError::NoRoom, so_far));
         }
         // Nearly every body is one frame, which is then not copied.
-        if first.is_none() {
-            first = Some(data);
-        } else {
-            rest.extend_from_slice(&data);
+        if so_far == 0 {
+            first = data;
+            so_far = first.len();
+            continue;
         }
+        so_far += data.len();
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&data);
     }
-    match first {
-        Some(first) if rest.is_empty() => Ok(first),
-        Some(first) => {
-            let mut whole = BytesMut::with_capacity(first.len() + rest.len());
-            whole.extend_from_slice(&first);
-            whole.extend_from_slice(&rest);
-            Ok(whole.freeze())
-        }
-        None => Ok(Bytes::new()),
-    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
 /// Throws the rest of a body away: most clients send all of it before they look at the answer, and would see only a
@@ -91,6 +115,12 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
+    use crate::http::budget::Budget;
+    use crate::listener::Allowance;
+
+    fn account() -> Account {
+        Budget::for_bodies(0).account(Allowance::default())
+    }
 
     fn pieces(pieces: &[&'static str]) -> Body {
         let pieces: Vec<Result<_, std::io::Error>> =
@@ -99,7 +129,7 @@ mod tests {
     }
 
     async fn read_pieces(parts: &[&'static str], most: usize) -> Result<Bytes, BodyError> {
-        read(&HeaderMap::new(), pieces(parts), most).await
+        read(&HeaderMap::new(), pieces(parts), most, &mut account()).await
     }
 
     #[tokio::test]
@@ -122,20 +152,22 @@ mod tests {
         headers.insert(CONTENT_LENGTH, "5".parse().unwrap());
         headers.insert(EXPECT, "100-continue".parse().unwrap());
         let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        assert_eq!(read(&headers, never, 4).await, Err(BodyError::TooLarge(4)));
+        assert_eq!(read(&headers, never, 4, &mut account()).await, Err(BodyError::TooLarge(4)));
         headers.insert(CONTENT_LENGTH, u64::MAX.to_string().parse().unwrap());
-        assert_eq!(read(&headers, pieces(&["x"]), 4).await, Err(BodyError::TooLarge(4)));
+        assert_eq!(read(&headers, pieces(&["x"]), 4, &mut account()).await, Err(BodyError::TooLarge(4)));
     }
 
     #[tokio::test]
     async fn a_body_that_stops_is_given_up() {
         let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        assert_eq!(read_until(&HeaderMap::new(), never, 4, Instant::now()).await, Err(BodyError::TooSlow));
+        let read = read_until(&HeaderMap::new(), never, 4, &mut account(), Instant::now()).await;
+        assert_eq!(read, Err(BodyError::TooSlow));
     }
 
     #[tokio::test]
     async fn a_body_that_breaks_off_is_an_error() {
         let broken = stream::iter([Ok(Bytes::from_static(b"a")), Err(std::io::Error::other("reset"))]);
-        assert_eq!(read(&HeaderMap::new(), Body::from_stream(broken), 4).await, Err(BodyError::BrokeOff));
+        let read = read(&HeaderMap::new(), Body::from_stream(broken), 4, &mut account()).await;
+        assert_eq!(read, Err(BodyError::BrokeOff));
     }
 }

@@ -4,6 +4,7 @@
 mod answer;
 mod api;
 mod body;
+mod budget;
 mod client_address;
 mod cors;
 mod health;
@@ -25,6 +26,8 @@ use ipnet::IpNet;
 pub use client_address::client_address;
 pub use issuers::MAX_AGE_SECONDS;
 
+use self::budget::Budget;
+use self::observe::Watch;
 use crate::in_flight::InFlight;
 use crate::services::{Issuers, Readiness, Services};
 
@@ -57,6 +60,7 @@ struct Origin {
 
 /// Every door.
 pub fn router(front: Arc<Front>) -> Router {
+    let watch = Watch { budget: Budget::for_bodies(front.max_body_bytes), front: Arc::clone(&front) };
     Router::new()
         .route("/", post(api::call).options(api::preflight))
         .route("/health/live", get(health::live))
@@ -65,7 +69,7 @@ pub fn router(front: Arc<Front>) -> Router {
         .route("/{pool}/.well-known/openid-configuration", get(issuers::configuration).options(issuers::preflight))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing_here)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&front), observe::observe))
+        .layer(axum::middleware::from_fn_with_state(watch, observe::observe))
         .with_state(front)
 }
 
