@@ -26,4 +26,4 @@ pub use jws::Flaw;
 pub use keyring::{KeyFamily, Keyring, KeyringError, Purpose, Scope};
 pub use master::{InvalidMasterKey, MasterKey};
 pub use refresh::{RefreshClaims, RefreshError, RefreshTokens};
-pub use signing::{Expect, SigningError, SigningKeys, TokenError, TokenUse};
+pub use signing::{Expect, JWKS_MAX_AGE, SigningError, SigningKeys, TokenError, TokenUse};

@@ -1,7 +1,7 @@
 //! Signing keys: RS256, two per pool, one for each kind of token; signing, verifying, publishing.
 //!
-//! States of a key (`state`, `activates_at`, `retires_at` of its row): *pending* keys are published, so that verifiers
-//! know them before they are used; from `activates_at` on a pending or active key signs, the newest such key of its kind;
+//! States of a key (`state`, `activates_at`, `retires_at` of its row): *pending* keys are published for longer than
+//! verifiers keep a JWKS ([`JWKS_MAX_AGE`]) before they are used; from `activates_at` on a pending or active key signs, the newest such key of its kind;
 //! *retired* keys are published and verify until `retires_at`. So all nodes change over at the same moment, without a
 //! job in between.
 //!
@@ -43,6 +43,13 @@ const CACHED_PAIRS: usize = 2048;
 /// How old what is cached of a pool (its issuer, its keys' states) may be. A deleted pool stops signing, verifying and
 /// publishing within this time.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// How long verifiers may keep a JWKS (`max-age` of the answer).
+pub const JWKS_MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// How long a new key may take from its making until every node publishes it: the commit, the nodes' caches, clocks that
+/// differ.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(60);
 
 /// How far ahead the clock of the node that issued a token may be.
 const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
@@ -284,8 +291,9 @@ impl SigningKeys {
         Ok(keys::insert_signing_key(&id).extend(keys::insert_signing_key(&access)))
     }
 
-    /// The row of a key that is published from its commit on and signs from `activates_at` on, instead of the present one.
-    /// Between the two must lie more than verifiers keep the JWKS.
+    /// The row of a key that is published from its commit on and signs instead of the present one from `activates_at` on,
+    /// or later: not before every JWKS without it has expired, [`JWKS_MAX_AGE`] and a minute from now. The batch must be
+    /// committed within that minute.
     ///
     /// # Errors
     /// As [`SigningKeys::new_pool`].
@@ -296,6 +304,7 @@ impl SigningKeys {
         activates_at: Timestamp,
     ) -> Result<Batch, SigningError> {
         let pair = self.0.stock.take().await?;
+        let activates_at = activates_at.max(self.0.clock.now() + JWKS_MAX_AGE + PUBLISHED_WITHIN);
         let record = self.record(pool, token_use, pair, State::Pending, activates_at).await?;
         Ok(keys::insert_signing_key(&record))
     }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use cenote_base::{Fault, PoolId, Timestamp};
 use cenote_store::records::{keys, pools};
 use cenote_store::{Batch, StoreError, params};
-use cenote_tokens::{Claims, Expect, Flaw, KeyringError, Scope, SigningError, TokenError, TokenUse};
+use cenote_tokens::{Claims, Expect, Flaw, JWKS_MAX_AGE, KeyringError, Scope, SigningError, TokenError, TokenUse};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use proptest::prelude::*;
@@ -233,15 +233,18 @@ async fn no_changed_character_and_no_made_up_token_is_accepted() {
 async fn a_pending_key_is_published_and_signs_when_its_time_has_come() {
     let world = world().await;
     let pool = world.pool().await;
-    let claims = good(&world, &pool, TokenUse::Access);
+    let mut claims = good(&world, &pool, TokenUse::Access);
+    claims.insert("exp".into(), json!(world.now().secs() + 86_400));
     let before = world.sign(&pool, TokenUse::Access, &claims).await;
-    let activates_at = world.now() + Duration::from_secs(600);
+    let activates_at = world.now() + Duration::from_secs(2 * 3600);
     world.apply(world.signing.pending_key(&pool, TokenUse::Access, activates_at).await.unwrap()).await;
     world.signing.forget(&pool);
     let published = kids(&jwks(&world, &pool).await);
     assert_eq!(published.len(), 3);
     assert_eq!(kid(&world.sign(&pool, TokenUse::Access, &claims).await), kid(&before));
 
+    world.clock.set(activates_at - Duration::from_millis(1));
+    assert_eq!(kid(&world.sign(&pool, TokenUse::Access, &claims).await), kid(&before));
     world.clock.set(activates_at);
     let after = world.sign(&pool, TokenUse::Access, &claims).await;
     assert_ne!(kid(&after), kid(&before));
@@ -254,6 +257,27 @@ async fn a_pending_key_is_published_and_signs_when_its_time_has_come() {
 }
 
 #[tokio::test]
+async fn no_key_signs_while_a_jwks_without_it_may_be_kept() {
+    let world = world().await;
+    let pool = world.pool().await;
+    let claims = good(&world, &pool, TokenUse::Access);
+    let sign = async || kid(&world.sign(&pool, TokenUse::Access, &claims).await);
+    let before = sign().await;
+    let made_at = world.now();
+    for asked_for in [Timestamp::from_secs(0), made_at, made_at + JWKS_MAX_AGE] {
+        world.apply(world.signing.pending_key(&pool, TokenUse::Access, asked_for).await.unwrap()).await;
+    }
+    // Another node may publish the old document until its cache is stale, and a verifier may fetch it just then.
+    let last_old_jwks = made_at + Duration::from_secs(60);
+    world.clock.set(last_old_jwks + JWKS_MAX_AGE - Duration::from_millis(1));
+    assert_eq!(sign().await, before);
+    world.clock.set(last_old_jwks + JWKS_MAX_AGE);
+    let after = sign().await;
+    assert_ne!(after, before);
+    assert!(kids(&jwks(&world, &pool).await).contains(&after));
+}
+
+#[tokio::test]
 async fn a_retired_key_verifies_until_it_is_gone() {
     let world = world().await;
     let pool = world.pool().await;
@@ -261,6 +285,7 @@ async fn a_retired_key_verifies_until_it_is_gone() {
     claims.insert("exp".into(), json!(world.now().secs() + 86_400));
     let old = world.sign(&pool, TokenUse::Access, &claims).await;
     world.apply(world.signing.pending_key(&pool, TokenUse::Access, world.now()).await.unwrap()).await;
+    world.clock.advance(JWKS_MAX_AGE + Duration::from_secs(60));
     let retires_at = world.now() + Duration::from_secs(7200);
     let retire = "update signing_keys set state = 'retired', retires_at = $1 where kid = $2";
     world.apply(Batch::new().one(retire, params![retires_at, kid(&old)], "NoKey")).await;
