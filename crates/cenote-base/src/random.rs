@@ -18,9 +18,9 @@ pub trait Random: Send + Sync + fmt::Debug + 'static {
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
-    /// Ends the process when the operating system gives no randomness: nothing safe can be done without it.
+    /// Panics when the operating system gives no randomness: nothing safe can be done without it.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the operating system's random source")]
-    #[expect(clippy::panic, reason = "a weak key would be worse than a stopped server")]
+    #[expect(clippy::panic, reason = "a weak key would be worse than a request that fails")]
     fn fill(&self, out: &mut [u8]) {
         if let Err(error) = getrandom::fill(out) {
             panic!("the operating system gives no randomness: {error}");

@@ -32,8 +32,9 @@ pub struct HashingConfig {
 }
 
 impl HashingConfig {
-    /// The bounds for this number of threads: at 13 to 20 ms a hash, a pool that fills its own queue waits about 2 s,
-    /// and everyone together at most 10 s.
+    /// The bounds for this number of threads. With the default parameters, at 13 to 20 ms a hash, a pool that fills its
+    /// own queue waits about 2 s, and everyone together at most 10 s. The queue counts passwords, not their cost: with
+    /// dearer parameters, and for stored hashes that were made with such, the waits are longer in proportion.
     pub fn for_threads(threads: usize) -> Self {
         let threads = threads.max(1);
         Self {
