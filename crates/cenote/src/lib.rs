@@ -4,6 +4,7 @@
 //! May touch: the process (arguments, environment, signals, sockets, the data directory) and every room's public door.
 //! Must never know: how a pool, a token or a password works. HTTP types stop in [`http`].
 
+mod background;
 mod banner;
 pub mod cli;
 pub mod config;

@@ -1,4 +1,5 @@
-//! Readiness: the database can be written. Reading alone would call a server on a full disk ready.
+//! Readiness: the database can be written, and background work goes on. Reading alone would call a server on a full disk
+//! ready.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::services::Readiness;
 
@@ -23,13 +25,14 @@ const PROBE: usize = 1_024;
 pub struct StoreReadiness {
     store: Store,
     random: Arc<dyn Random>,
+    failed: CancellationToken,
     last: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
 impl StoreReadiness {
-    /// Asks this store.
-    pub fn new(store: Store, random: Arc<dyn Random>) -> Self {
-        Self { store, random, last: Mutex::new(None) }
+    /// Asks this store, until `failed` says that background work has ended.
+    pub fn new(store: Store, random: Arc<dyn Random>, failed: CancellationToken) -> Self {
+        Self { store, random, failed, last: Mutex::new(None) }
     }
 
     async fn probe(&self) -> Result<(), String> {
@@ -49,6 +52,9 @@ impl StoreReadiness {
 impl Readiness for StoreReadiness {
     fn check(&self) -> BoxFuture<'_, Result<(), String>> {
         async move {
+            if self.failed.is_cancelled() {
+                return Err("background work ended unexpectedly".to_owned());
+            }
             // Those who ask at the same time wait for one probe.
             let mut last = self.last.lock().await;
             if let Some((_, answer)) = last.as_ref().filter(|(at, _)| at.elapsed() < HOLDS) {
@@ -72,12 +78,15 @@ mod tests {
     #[tokio::test]
     async fn follows_the_store() {
         let store = testing::sqlite().await;
-        let ready = || StoreReadiness::new(Store::clone(&store), Arc::new(SeededRandom::new(1)));
+        let failed = CancellationToken::new();
+        let ready = || StoreReadiness::new(Store::clone(&store), Arc::new(SeededRandom::new(1)), failed.clone());
         let kept = ready();
         assert_eq!(kept.check().await, Ok(()));
         assert_eq!(ready().check().await, Ok(()), "a second probe replaces the first");
         store.close().await;
         assert!(ready().check().await.is_err());
         assert_eq!(kept.check().await, Ok(()), "an answer holds for a moment");
+        failed.cancel();
+        assert!(kept.check().await.is_err(), "but not when background work has ended");
     }
 }

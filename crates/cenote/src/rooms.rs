@@ -18,6 +18,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::{self, Ended};
 use crate::config::{LimitSettings, MessageSettings, PublicUrl, Rate, Settings};
 use crate::data_dir::DataDir;
 use crate::first_start::House;
@@ -95,10 +96,10 @@ pub fn furnish(
     };
     let node = random.uuid_v4().to_string();
     let runner = Runner::new(store.clone(), Arc::clone(clock), Arc::clone(random), node, Pace::default())
-        .with(Sweep::KIND, Arc::new(Sweep::new(store.clone(), Arc::clone(clock))))
+        .with_standing(Sweep::KIND, Arc::new(Sweep::new(store.clone(), Arc::clone(clock))))
         .with(reap::POOL, Arc::new(Reaper { store: store.clone(), clock: Arc::clone(clock), what: What::Pool }))
         .with(reap::CLIENT, Arc::new(Reaper { store, clock: Arc::clone(clock), what: What::Client }))
-        .with(MESSAGE_SWEEP, Arc::new(MessageSweep(queue)));
+        .with_standing(MESSAGE_SWEEP, Arc::new(MessageSweep(queue)));
     Ok((Rooms { pools: Arc::new(Service::new(deps)) }, Tasks { worker, runner, directory }))
 }
 
@@ -206,21 +207,19 @@ impl Handler for MessageSweep {
 }
 
 impl Tasks {
-    /// Delivers messages, runs jobs and follows changes of the configuration until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
+    /// Delivers messages, runs jobs and follows changes of the configuration until `stop`. If one of them ends before
+    /// that, `failed` is cancelled.
+    ///
+    /// # Errors
+    /// [`Ended`], after `stop`.
+    pub async fn run(self, stop: CancellationToken, failed: CancellationToken) -> Result<(), Ended> {
         let Self { worker, runner, directory } = self;
-        // The next start makes up for it, and so does any other node.
-        for kind in [Sweep::KIND, MESSAGE_SWEEP] {
-            if let Err(error) = runner.ensure(kind).await {
-                tracing::warn!(kind, %error, "a sweep could not be scheduled");
-            }
-        }
-        let stopped = stop.clone();
-        tokio::join!(
-            worker.run(async move { stopped.cancelled().await }),
-            runner.run(stop.clone()),
-            follow(directory, stop)
-        );
+        let parts = vec![
+            ("message delivery", worker.run(stop.clone().cancelled_owned()).boxed()),
+            ("jobs", runner.run(stop.clone()).boxed()),
+            ("configuration changes", follow(directory, stop.clone()).boxed()),
+        ];
+        background::run(parts, stop, failed).await
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::Ended;
 use crate::banner::Banner;
 use crate::config::{PublicUrl, Settings};
 use crate::descriptors;
@@ -41,6 +42,9 @@ pub enum ServeError {
     /// The rooms.
     #[error(transparent)]
     Rooms(#[from] RoomsError),
+    /// What goes on beside the requests.
+    #[error(transparent)]
+    Background(#[from] Ended),
     /// The operating system.
     #[error("cannot read the listener's address: {0}")]
     Address(io::Error),
@@ -49,7 +53,7 @@ pub enum ServeError {
 /// Runs the server until `stop`.
 ///
 /// # Errors
-/// [`ServeError`], when it does not get to run.
+/// [`ServeError`], when it does not get to run, or has to stop because its background work ended.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), ServeError> {
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     // First of all, so that a port in use leaves no trace in the data directory.
@@ -65,26 +69,27 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         opened = first_start::open(&settings, &clock, &random) => opened?,
     };
     let (rooms, tasks) = rooms::furnish(&settings, &public_url, &house, &clock, &random)?;
-    let stop_tasks = CancellationToken::new();
-    let mut tasks = tokio::spawn(tasks.run(stop_tasks.clone()));
+    let (stop_tasks, failed) = (CancellationToken::new(), CancellationToken::new());
+    let mut tasks = tokio::spawn(tasks.run(stop_tasks.clone(), failed.clone()));
     announce(&house, &settings, &public_url, bound);
 
-    answer(listener, &house, rooms, &settings, &public_url, &clock, &random, stop).await;
+    answer(listener, &house, rooms, &settings, &public_url, &clock, &random, [stop, failed.clone()]).await;
     // Requests that were in flight may have left messages: delivery stops after them.
     stop_tasks.cancel();
-    match timeout(TASKS, &mut tasks).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "background work had ended"),
+    let ended = match timeout(TASKS, &mut tasks).await {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(error)) => Err(Ended::unwatched(&error)),
         Err(_) => {
             tracing::warn!("background work is cut off; it goes on at the next start");
             tasks.abort();
+            if failed.is_cancelled() { Err(Ended::unwatched(&"see the log")) } else { Ok(()) }
         }
-    }
+    };
     if timeout(CLOSE, house.store.close()).await.is_err() {
         tracing::warn!("the database did not close in time; what it acknowledged is kept");
     }
     tracing::info!("stopped");
-    Ok(())
+    ended.map_err(ServeError::Background)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of the front end, each used once")]
@@ -96,7 +101,7 @@ async fn answer(
     public_url: &PublicUrl,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
-    stop: CancellationToken,
+    [stop, failed]: [CancellationToken; 2],
 ) {
     let verifier_config = VerifierConfig {
         strict_region: settings.strict_region.then(|| settings.region.clone()),
@@ -108,7 +113,7 @@ async fn answer(
     let front = Front {
         services: Arc::clone(&rooms) as _,
         issuers: rooms,
-        readiness: Arc::new(StoreReadiness::new(house.store.clone(), Arc::clone(random))),
+        readiness: Arc::new(StoreReadiness::new(house.store.clone(), Arc::clone(random), failed.clone())),
         verifier: Verifier::new(verifier_config, Arc::new(house.root.clone()), Arc::clone(clock)),
         random: Arc::clone(random),
         trusted_proxies: settings.trusted_proxies.clone(),
@@ -116,7 +121,13 @@ async fn answer(
         in_flight: in_flight.clone(),
     };
     let limits = Limits::new(descriptors::bounded(settings.limits.max_connections), settings.shutdown_grace);
-    let cut = listener::serve(listener, router(Arc::new(front)), limits, stop).await;
+    let end = CancellationToken::new();
+    let serving = listener::serve(listener, router(Arc::new(front)), limits, end.clone());
+    let watch = async {
+        tokio::select! { () = stop.cancelled() => {}, () = failed.cancelled() => {} }
+        end.cancel();
+    };
+    let (cut, ()) = tokio::join!(serving, watch);
     if cut > 0 {
         tracing::warn!(connections = cut, "connections were cut: their requests outlasted shutdown_grace_seconds");
     }

@@ -205,9 +205,7 @@ async fn the_sweep_deletes_what_expired_ten_minutes_ago_and_comes_back() {
     let older = (0..1_200).map(|n| store.apply(insert(&format!("old-{n}"), minutes(20))));
     assert!(futures_util::future::join_all(older).await.iter().all(Result::is_ok));
     let sweep = Sweep::new(Store::clone(&store), store.clock().clone());
-    let runner = runner(&store, PACE).with(Sweep::KIND, Arc::new(sweep));
-    runner.ensure(Sweep::KIND).await.unwrap();
-    runner.ensure(Sweep::KIND).await.unwrap();
+    let runner = runner(&store, PACE).with_standing(Sweep::KIND, Arc::new(sweep));
     let stop = CancellationToken::new();
     let done = tokio::spawn(runner.run(stop.clone()));
     loop {
@@ -222,4 +220,34 @@ async fn the_sweep_deletes_what_expired_ten_minutes_ago_and_comes_back() {
     let left = store.read("select id from used_sessions limit 10", params![]).await.unwrap();
     let left: Vec<_> = left.iter().map(|row| row.text(0).unwrap().to_owned()).collect();
     assert_eq!(left, ["fresh"]);
+}
+
+#[tokio::test]
+async fn a_standing_job_is_scheduled_once_and_as_soon_as_the_database_takes_it() {
+    let store = testing::sqlite().await;
+    // In the runner's own lane, which keeps its order.
+    let alter = |sql| store.apply_background(Batch::new().any(sql, params![]));
+    alter("alter table jobs rename to hidden_jobs").await.unwrap();
+    let (sender, mut runs) = mpsc::unbounded_channel();
+    let again = |_| ready(Ok(Next::Again { progress: None, after: Duration::from_secs(60) }));
+    let handler = Arc::new(Scripted { runs: sender, script: again });
+    let start = || {
+        let runner = runner(&store, PACE).with_standing(KIND, handler.clone());
+        let stop = CancellationToken::new();
+        (tokio::spawn(runner.run(stop.clone())), stop)
+    };
+    let (first, stop_first) = start();
+    // The runner's first attempt is in the lane when its task waits for the answer.
+    tokio::task::yield_now().await;
+    alter("alter table hidden_jobs rename to jobs").await.unwrap();
+    assert_eq!(runs.recv().await.unwrap(), (KIND.to_owned(), None));
+    // Another node has the same standing job.
+    let (second, stop_second) = start();
+    store.clock().advance(Duration::from_secs(61));
+    runs.recv().await.unwrap();
+    for (runner, stop) in [(first, stop_first), (second, stop_second)] {
+        stop.cancel();
+        runner.await.unwrap();
+    }
+    assert_eq!(store.read("select id from jobs limit 10", params![]).await.unwrap().len(), 1);
 }

@@ -65,6 +65,7 @@ impl Default for Pace {
 pub struct Runner {
     shared: Arc<Shared>,
     kinds: Vec<(&'static str, Arc<dyn Handler>)>,
+    standing: Vec<&'static str>,
     pace: Pace,
 }
 
@@ -78,7 +79,7 @@ struct Shared {
 impl Runner {
     /// A runner that knows no kind of job yet. `node` is its name in leases.
     pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>, node: String, pace: Pace) -> Self {
-        Self { shared: Arc::new(Shared { store, clock, random, node }), kinds: Vec::new(), pace }
+        Self { shared: Arc::new(Shared { store, clock, random, node }), kinds: Vec::new(), standing: Vec::new(), pace }
     }
 
     /// Teaches it a kind of job.
@@ -88,23 +89,21 @@ impl Runner {
         self
     }
 
-    /// Sees to it that there is one job of this kind, which its handler lets run again and again.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn ensure(&self, kind: &'static str) -> Result<(), BatchError> {
-        let now = self.shared.clock.now();
-        let job =
-            NewJob { id: kind.to_owned(), kind: kind.to_owned(), payload: Vec::new(), run_at: now, created_at: now };
-        self.shared.store.apply_background(jobs::enqueue_once(&job)).await.map(drop)
+    /// Teaches it a kind of job of which there is always one, whose handler lets it run again and again.
+    #[must_use]
+    pub fn with_standing(mut self, kind: &'static str, handler: Arc<dyn Handler>) -> Self {
+        self.standing.push(kind);
+        self.with(kind, handler)
     }
 
     /// Runs jobs until `stop`; what runs then is cut off and comes back at once, here or elsewhere.
     pub async fn run(self, stop: CancellationToken) {
+        let mut missing = self.standing.clone();
         let mut running = JoinSet::new();
         // Kinds take turns at being first, so that many jobs of one do not keep the others waiting.
         let mut first = 0;
         loop {
+            self.ensure(&mut missing).await;
             let more = self.start_due(&mut running, first, &stop).await;
             first = (first + 1) % self.kinds.len().max(1);
             tokio::select! {
@@ -116,6 +115,23 @@ impl Runner {
             }
         }
         while running.join_next().await.is_some() {}
+    }
+
+    /// Sees to it that the standing jobs exist; those that cannot be written stay in `missing`, for the next time.
+    async fn ensure(&self, missing: &mut Vec<&'static str>) {
+        while let Some(kind) = missing.last() {
+            let (id, now) = ((*kind).to_owned(), self.shared.clock.now());
+            let job = NewJob { kind: id.clone(), id, payload: Vec::new(), run_at: now, created_at: now };
+            if let Err(error) = self.apply(jobs::enqueue_once(&job)).await {
+                tracing::warn!(kind, %error, "a standing job could not be scheduled; it is tried again");
+                return;
+            }
+            missing.pop();
+        }
+    }
+
+    async fn apply(&self, batch: Batch) -> Result<(), BatchError> {
+        self.shared.store.apply_background(batch).await.map(drop)
     }
 
     /// Starts due jobs in the free places; whether more may be due.
