@@ -1,7 +1,9 @@
 //! Token families: what a sign-in leaves behind, and what all its tokens hang on.
 //!
-//! Present means valid: signing out and revoking delete the row. Tokens of clients with token revocation disabled carry no
-//! `origin_jti` and so cannot be traced to their family; they are checked against the user's `tokens_valid_after`.
+//! Present means valid: signing out and revoking delete the row. A row outlives its family by as long as access tokens of
+//! the last refresh may live (`FAMILIES_KEPT` in the store's `records/swept.rs`). Tokens of clients with token revocation
+//! disabled carry no `origin_jti` and so cannot be traced to their family; they are checked against the user's
+//! `tokens_valid_after`.
 //! Tokens count in whole seconds, so a sign-out and the next sign-in may fall into one second. Two rules keep them apart:
 //! a sign-out sets [`signed_out_at`], and a sign-in's `auth_time` is the first whole second not before that. Then a token
 //! is good exactly when its `auth_time` is not before `tokens_valid_after`.
@@ -14,10 +16,6 @@ use cenote_store::records::users::UserRecord;
 
 /// The scope that lets an access token use the operations of its user; sign-in by the API grants it alone.
 pub const USER_ADMIN_SCOPE: &str = "aws.cognito.signin.user.admin";
-
-/// How long after its end a family's row must be kept: access tokens of the last refresh may live 24 hours longer than
-/// the refresh token, and without the row they would count as revoked.
-pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A sign-in that is about to succeed.
 #[derive(Clone, Copy, Debug)]
