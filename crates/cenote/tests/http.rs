@@ -19,6 +19,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use tokio::sync::Notify;
 use tower::ServiceExt;
 
 const POOL: &str = "us-east-1_AbCdEfGhI";
@@ -31,6 +32,8 @@ const MAX_BODY: usize = 1024;
 struct Rooms {
     calls: Mutex<Vec<(Target, Bytes, Context)>>,
     not_ready: bool,
+    /// ChangePassword waits for it.
+    leave: Notify,
 }
 
 impl Services for Rooms {
@@ -43,6 +46,10 @@ impl Services for Rooms {
                     Err(ApiError::not_authorized("Incorrect username or password."))
                 }
                 Target::Idp(idp::Operation::GlobalSignOut) => Err(ApiError::internal("a secret of the house")),
+                Target::Idp(idp::Operation::ChangePassword) => {
+                    self.leave.notified().await;
+                    Ok(b"{}".to_vec())
+                }
                 _ => Ok(b"{\"UserConfirmed\":false}".to_vec()),
             }
         }
@@ -81,6 +88,7 @@ impl Readiness for Rooms {
 struct Harness {
     rooms: Arc<Rooms>,
     router: Router,
+    in_flight: InFlight,
     key: AccessKey,
     now: Timestamp,
 }
@@ -91,10 +99,10 @@ impl Harness {
     }
 
     fn with(rooms: Rooms) -> Self {
-        Self::bounded(rooms, MAX_BODY)
+        Self::bounded(rooms, MAX_BODY, InFlight::default())
     }
 
-    fn bounded(rooms: Rooms, max_body_bytes: usize) -> Self {
+    fn bounded(rooms: Rooms, max_body_bytes: usize, in_flight: InFlight) -> Self {
         let rooms = Arc::new(rooms);
         let now = Timestamp::from_secs(1_800_000_000);
         let key = AccessKey::generate(&SeededRandom::new(1));
@@ -108,9 +116,9 @@ impl Harness {
             random: Arc::new(SeededRandom::new(7)),
             trusted_proxies: vec!["0.0.0.0/32".parse().unwrap()],
             max_body_bytes,
-            in_flight: InFlight::default(),
+            in_flight: in_flight.clone(),
         };
-        Self { rooms, router: router(Arc::new(front)), key, now }
+        Self { rooms, router: router(Arc::new(front)), in_flight, key, now }
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -197,7 +205,7 @@ async fn refusals_of_the_front_end() {
 
 #[tokio::test]
 async fn large_bodies_are_for_signed_operations() {
-    let harness = Harness::bounded(Rooms::default(), 1024 * 1024);
+    let harness = Harness::bounded(Rooms::default(), 1024 * 1024, InFlight::default());
     let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
     let (small, large, huge) = (body(128 * 1024), body(128 * 1024 + 1), body(1024 * 1024 + 1));
     assert!(harness.call("SignUp", &small).await.starts_with("200"));
@@ -219,7 +227,7 @@ async fn large_bodies_are_for_signed_operations() {
 async fn all_bodies_together_are_bounded() {
     // Four bodies of the largest size fit into what is kept at a time.
     let largest = 16 * 1024 * 1024;
-    let harness = Harness::bounded(Rooms::default(), largest);
+    let harness = Harness::bounded(Rooms::default(), largest, InFlight::default());
     let piece = Bytes::from(vec![b'x'; 1024 * 1024]);
     let body_that_stops = |pieces: usize| {
         let sent = futures_util::stream::iter(vec![Ok::<_, std::convert::Infallible>(piece.clone()); pieces]);
@@ -237,6 +245,37 @@ async fn all_bodies_together_are_bounded() {
     assert!(harness.call("SignUp", &format!("\"{}\"", "x".repeat(60_000))).await.starts_with("200"));
     drop(stuck);
     assert!(show(harness.send(harness.signed("ListUserPools", &text)).await).await.starts_with("200"));
+}
+
+#[tokio::test]
+async fn requests_in_flight_are_bounded_whether_or_not_their_clients_wait() {
+    let harness = Harness::bounded(Rooms::default(), MAX_BODY, InFlight::at_most(1));
+    let mut waiting = Box::pin(harness.call("ChangePassword", "{}"));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    // The client goes away, the operation does not.
+    drop(waiting);
+    insta::assert_snapshot!("too_many", harness.call("SignUp", "{}").await);
+    assert!(harness.get(&format!("/{POOL}/.well-known/jwks.json")).await.starts_with("503"));
+    for probe in ["/health/live", "/health/ready"] {
+        assert!(harness.get(probe).await.starts_with("200"));
+    }
+    harness.rooms.leave.notify_one();
+    harness.in_flight.none().await;
+    assert!(harness.call("SignUp", "{}").await.starts_with("200"));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_while_it_sends_costs_nothing() {
+    let harness = Harness::bounded(Rooms::default(), MAX_BODY, InFlight::at_most(1));
+    let mut request = call("SignUp", "");
+    *request.body_mut() = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    let mut sending = Box::pin(harness.send(request));
+    assert!(sending.as_mut().now_or_never().is_none());
+    // Not even while it is there.
+    assert!(harness.call("SignUp", "{}").await.starts_with("200"));
+    drop(sending);
+    assert!(harness.in_flight.none().now_or_never().is_some());
+    assert_eq!(harness.calls().len(), 1);
 }
 
 #[tokio::test]

@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use http::{Response, StatusCode};
 
 use super::note::Note;
 use super::{Front, answer};
+
+/// Whether somebody asks how the program is.
+pub fn is_probe(request: &Request) -> bool {
+    matches!(request.uri().path(), "/health/live" | "/health/ready")
+}
 
 /// `GET /health/live`
 pub async fn live(Extension(note): Extension<Note>) -> Response<Body> {

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::budget::Budget;
 use super::note::{Line, Note};
-use super::{Front, Origin, answer, api, client_address, cors};
+use super::{Front, Origin, answer, api, client_address, cors, health};
 use crate::listener::{Allowance, Peer};
 use crate::log::panic_text;
 
@@ -39,6 +39,10 @@ pub async fn observe(State(watch): State<Watch>, mut request: Request, next: Nex
     request.extensions_mut().insert(seen.note.clone());
     request.extensions_mut().insert(Origin { request_id: seen.request_id.clone(), source: seen.source });
     let allowance = request.extensions().get::<Allowance>().cloned().unwrap_or_default();
+    if health::is_probe(&request) {
+        // Probes only look, so they need not be finished; and they are answered however much there is to do.
+        return seen.answer(request, next).await;
+    }
     let mut account = budget.account(allowance);
     if api::is_call(&request) {
         request = match api::receive(&front, &seen.note, request, &mut account).await {
@@ -46,7 +50,13 @@ pub async fn observe(State(watch): State<Watch>, mut request: Request, next: Nex
             Err(response) => return seen.finish(response, 0),
         };
     }
-    let busy = front.in_flight.begin();
+    let Some(busy) = front.in_flight.begin() else {
+        let error = ApiError::unavailable("as many requests are in flight as there may be");
+        seen.note.error(&error);
+        let mut response = answer::api_error(&error);
+        cors::allow_reading(response.headers_mut());
+        return seen.finish(response, 0);
+    };
     let task = tokio::spawn(async move {
         let response = seen.answer(request, next).await;
         drop((account, busy));
