@@ -1,9 +1,10 @@
 //! Data keys: what everything that Cenote seals is sealed with.
 //!
 //! Each scope (the server, or one pool) has two families of data keys, so that those of SRP verifiers can be handled
-//! apart; a family has versions. The highest active version that every node knows seals, the version that a sealed value
-//! names opens it. Rows hold the keys wrapped by the master key; unwrapped they live in a bounded cache in memory and are wiped when they leave
-//! it. Purposes are separated by HKDF (`seal.rs`): a value sealed for one does not open for another.
+//! apart; a family has versions. The highest active version that every node knows seals, the version that a sealed
+//! value names opens it. Rows hold the keys wrapped by the master key; unwrapped they live in a bounded cache in
+//! memory and are wiped when they leave it. Purposes are separated by HKDF (`seal.rs`): a value sealed for one does
+//! not open for another.
 
 use std::fmt;
 use std::sync::Arc;
@@ -313,8 +314,8 @@ impl Keyring {
         Ok(version)
     }
 
-    /// Seals `plain` under the scope's newest key that is at least a minute old. `context` names record and field (`["client-secret", id]`): the same
-    /// parts, in the same order, are needed to open it.
+    /// Seals `plain` under the scope's newest key that is at least a minute old. `context` names record and field
+    /// (`["client-secret", id]`): the same parts, in the same order, are needed to open it.
     ///
     /// # Errors
     /// [`KeyringError::NoSuchScope`] when there is no such pool; when the store does not answer.
