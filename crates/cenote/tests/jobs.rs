@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 const KIND: &str = "test";
-const PACE: Pace = Pace { poll: Duration::from_millis(1), lease: Duration::from_secs(60), concurrency: 2 };
+const PACE: Pace = Pace { poll: Duration::from_millis(1), lease: Duration::from_secs(60), places: 2 };
 
 type Outcome = Result<Next, String>;
 
@@ -135,12 +135,13 @@ async fn failures_and_panics_are_recorded_and_tried_again() {
 #[tokio::test]
 async fn no_more_run_at_a_time_than_allowed() {
     let (gate, inside) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let most = Arc::new(AtomicUsize::new(0));
     let script = {
-        let (gate, inside) = (gate.clone(), inside.clone());
+        let (gate, inside, most) = (gate.clone(), inside.clone(), most.clone());
         move |_| -> BoxFuture<'static, Outcome> {
-            let (gate, inside) = (gate.clone(), inside.clone());
+            let (gate, inside, most) = (gate.clone(), inside.clone(), most.clone());
             async move {
-                assert!(inside.fetch_add(1, Ordering::SeqCst) < PACE.concurrency);
+                most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 gate.acquire().await.unwrap().forget();
                 inside.fetch_sub(1, Ordering::SeqCst);
                 Ok(Next::Done)
@@ -154,6 +155,28 @@ async fn no_more_run_at_a_time_than_allowed() {
     assert!(running.runs.try_recv().is_err());
     gate.add_permits(5);
     running.no_jobs().await;
+    assert_eq!(most.load(Ordering::SeqCst), PACE.places);
+}
+
+#[tokio::test]
+async fn a_kind_that_fills_its_places_keeps_no_other_waiting() {
+    let store = testing::sqlite().await;
+    let (sender, mut runs) = mpsc::unbounded_channel();
+    let long = Arc::new(Scripted { runs: sender.clone(), script: |_| std::future::pending().boxed() });
+    let short = Arc::new(Scripted { runs: sender, script: |_| ready(Ok(Next::Done)) });
+    for id in ["a", "b", "c", "d"] {
+        store.apply(jobs::enqueue(&job(id))).await.unwrap();
+    }
+    let runner = runner(&store, PACE).with(KIND, long).with_standing("short", short);
+    let stop = CancellationToken::new();
+    let done = tokio::spawn(runner.run(stop.clone()));
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(runs.recv().await.unwrap().0);
+    }
+    assert_eq!(seen, ["a", "b", "short"]);
+    stop.cancel();
+    done.await.unwrap();
 }
 
 #[tokio::test]

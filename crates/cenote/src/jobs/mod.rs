@@ -1,5 +1,5 @@
-//! The runner of background jobs: leases due jobs of the kinds that this program knows, runs a bounded number of them at
-//! a time, keeps their leases while they run, and records how they ended. Any node may run any job; a node that dies
+//! The runner of background jobs: leases due jobs of the kinds that this program knows, runs a bounded number of each kind
+//! at a time, keeps their leases while they run, and records how they ended. Any node may run any job; a node that dies
 //! leaves its jobs to the others when their leases end.
 
 mod sweep;
@@ -13,6 +13,7 @@ use cenote_store::jobs::{self, LEASE_LOST, Lease, NewJob};
 use cenote_store::{Batch, BatchError, Store};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -51,22 +52,30 @@ pub struct Pace {
     pub poll: Duration,
     /// How long a lease holds without a sign of life.
     pub lease: Duration,
-    /// Jobs at a time.
-    pub concurrency: usize,
+    /// Jobs of one kind at a time. No kind takes another's places: a deleted pool of millions of users keeps its place for
+    /// hours, and what expires must go meanwhile.
+    pub places: usize,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { poll: Duration::from_secs(1), lease: Duration::from_secs(60), concurrency: 4 }
+        Self { poll: Duration::from_secs(1), lease: Duration::from_secs(60), places: 2 }
     }
 }
 
 /// Runs jobs.
 pub struct Runner {
     shared: Arc<Shared>,
-    kinds: Vec<(&'static str, Arc<dyn Handler>)>,
+    kinds: Vec<Known>,
     standing: Vec<&'static str>,
     pace: Pace,
+}
+
+/// A kind of job, and who does it.
+struct Known {
+    kind: &'static str,
+    handler: Arc<dyn Handler>,
+    places: Arc<Semaphore>,
 }
 
 struct Shared {
@@ -85,7 +94,7 @@ impl Runner {
     /// Teaches it a kind of job.
     #[must_use]
     pub fn with(mut self, kind: &'static str, handler: Arc<dyn Handler>) -> Self {
-        self.kinds.push((kind, handler));
+        self.kinds.push(Known { kind, handler, places: Arc::new(Semaphore::new(self.pace.places)) });
         self
     }
 
@@ -100,12 +109,9 @@ impl Runner {
     pub async fn run(self, stop: CancellationToken) {
         let mut missing = self.standing.clone();
         let mut running = JoinSet::new();
-        // Kinds take turns at being first, so that many jobs of one do not keep the others waiting.
-        let mut first = 0;
         loop {
             self.ensure(&mut missing).await;
-            let more = self.start_due(&mut running, first, &stop).await;
-            first = (first + 1) % self.kinds.len().max(1);
+            let more = self.start_due(&mut running, &stop).await;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -135,16 +141,24 @@ impl Runner {
     }
 
     /// Starts due jobs in the free places; whether more may be due.
-    async fn start_due(&self, running: &mut JoinSet<()>, first: usize, stop: &CancellationToken) -> bool {
+    async fn start_due(&self, running: &mut JoinSet<()>, stop: &CancellationToken) -> bool {
         while running.try_join_next().is_some() {}
-        let kinds = self.kinds.iter().cycle().skip(first).take(self.kinds.len());
-        for (kind, handler) in kinds {
-            while running.len() < self.pace.concurrency {
+        let mut more = false;
+        for Known { kind, handler, places } in &self.kinds {
+            loop {
+                let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+                    more = true;
+                    break;
+                };
                 let Shared { store, clock, node, .. } = &*self.shared;
                 match jobs::lease(store, kind, node, clock.now(), self.pace.lease).await {
                     Ok(Some(lease)) => {
                         let run = Run { shared: Arc::clone(&self.shared), kind, lease, lasting: self.pace.lease };
-                        running.spawn(run.whole(Arc::clone(handler), stop.clone()));
+                        let (handler, stop) = (Arc::clone(handler), stop.clone());
+                        running.spawn(async move {
+                            run.whole(handler, stop).await;
+                            drop(place);
+                        });
                     }
                     Ok(None) => break,
                     Err(error) => {
@@ -154,7 +168,7 @@ impl Runner {
                 }
             }
         }
-        running.len() >= self.pace.concurrency
+        more
     }
 }
 
