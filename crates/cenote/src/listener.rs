@@ -4,10 +4,12 @@
 //! hyper's own `header_read_timeout` covers HTTP/1.1 alone and begins only after the version is known, so a connection
 //! that sends nothing, and every HTTP/2 connection, is watched here instead.
 
+mod crowd;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +20,15 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use self::crowd::{Crowd, Place};
 
 /// The address of the other end of the connection; in the extensions of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +65,21 @@ pub enum BindError {
 }
 
 /// Bounds on connections.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections at a time; more wait in the operating system's queue.
     pub connections: usize,
+    /// Connections at a time of one peer; more are closed at once. The addresses of one IPv6 network of 64 bits, which
+    /// is what one subscriber has, count as one peer.
+    pub per_peer: usize,
+    /// Who may have all connections: proxies, which stand for many clients, and this machine.
+    pub unbounded: Vec<IpNet>,
     /// How long a new connection may take until its first request's head is there.
     pub first_request: Duration,
     /// How long a connection may stay without a request in flight; also how long a later request's head may take.
     pub idle: Duration,
+    /// How long either may take while others wait to be accepted.
+    pub crowded: Duration,
     /// How long a stop waits for what is in flight.
     pub grace: Duration,
 }
@@ -76,10 +88,28 @@ impl Limits {
     /// The bounds that no setting changes, with those that settings give. Idle connections live longer than the 60
     /// seconds of common load balancers, so that it is the balancer that closes first and loses no request.
     pub fn new(connections: usize, grace: Duration) -> Self {
-        Self { connections, first_request: Duration::from_secs(10), idle: Duration::from_secs(75), grace }
+        let loopback = [IpAddr::from([127, 0, 0, 0]), Ipv6Addr::LOCALHOST.into()].into_iter().zip([8, 128]);
+        Self {
+            connections,
+            per_peer: (connections / 4).max(LEAST_PER_PEER),
+            unbounded: loopback.filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect(),
+            first_request: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            crowded: Duration::from_secs(2),
+            grace,
+        }
+    }
+
+    /// The same, with proxies that stand for many clients.
+    #[must_use]
+    pub fn with_proxies(mut self, proxies: &[IpNet]) -> Self {
+        self.unbounded.extend(proxies);
+        self
     }
 }
 
+/// What any peer may have: browsers and offices behind one address have dozens.
+const LEAST_PER_PEER: usize = 64;
 /// The largest head of a request in bytes; session tokens are the largest part of it.
 const MAX_HEAD: usize = 64 * 1024;
 /// Requests at a time on one HTTP/2 connection.
@@ -106,24 +136,35 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
 /// connections had to be cut.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) -> usize {
     let permits = Arc::new(Semaphore::new(limits.connections));
+    let crowd = Crowd::new(&limits);
+    let pace = Pace { first_request: limits.first_request, idle: limits.idle, crowded: limits.crowded };
     let mut connections = JoinSet::new();
+    // Accepted, and waits for a permit: so it is known that there is somebody for whom others should make room.
+    let mut waiting: Option<(TcpStream, SocketAddr, Place)> = None;
     loop {
-        let accepted = tokio::select! {
+        tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accept(&listener, &permits) => accepted,
-        };
-        if let Some((stream, peer, permit)) = accepted {
-            let (router, stop) = (router.clone(), stop.clone());
-            connections.spawn(async move {
-                serve_connection(stream, peer, router, limits, stop).await;
-                drop(permit);
-            });
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            permit = Arc::clone(&permits).acquire_owned(), if waiting.is_some() => {
+                let (Ok(permit), Some((stream, peer, place))) = (permit, waiting.take()) else { break };
+                crowd.has_room(permits.available_permits());
+                let (router, stop, watch) = (router.clone(), stop.clone(), crowd.watch());
+                connections.spawn(async move {
+                    serve_connection(stream, peer, router, pace, watch, stop).await;
+                    drop((permit, place));
+                });
+            }
+            accepted = accept(&listener), if waiting.is_none() => {
+                waiting = accepted.and_then(|(stream, peer)| Some((stream, peer, crowd.enter(peer.ip())?)));
+                if waiting.is_some() && permits.available_permits() == 0 {
+                    crowd.is_full();
+                }
+            }
         }
     }
     // From here on nobody is accepted; clients go to another node.
-    drop(listener);
+    drop((listener, waiting));
     let all_done = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.grace, all_done).await.is_ok() {
         return 0;
@@ -133,20 +174,14 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     cut
 }
 
-type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
-
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<Accepted> {
-    if permits.available_permits() == 0 {
-        tracing::warn!("as many connections as max_connections allows: new ones wait");
-    }
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
         Ok((stream, peer)) => {
             // Answers are small and whole: waiting for more to send would only delay them.
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY is refused");
             }
-            Some((stream, peer, permit))
+            Some((stream, peer))
         }
         Err(error) => {
             // A connection that was reset while it waited is that client's affair. Without descriptors the next accept
@@ -160,14 +195,23 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<Acce
     }
 }
 
+/// How long connections may be without a request.
+#[derive(Clone, Copy)]
+struct Pace {
+    first_request: Duration,
+    idle: Duration,
+    crowded: Duration,
+}
+
 async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    limits: Limits,
+    pace: Pace,
+    crowded: watch::Receiver<bool>,
     stop: CancellationToken,
 ) {
-    let (activity, watcher) = Activity::new();
+    let (activity, watcher) = Activity::new(crowded, pace.crowded);
     let allowance = Allowance::default();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let busy = activity.begin();
@@ -179,7 +223,7 @@ async fn serve_connection(
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(MAX_HEAD);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(pace.idle).max_buf_size(MAX_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -187,13 +231,13 @@ async fn serve_connection(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-        .keep_alive_interval(limits.idle / 2)
-        .keep_alive_timeout(limits.idle / 2);
+        .keep_alive_interval(pace.idle / 2)
+        .keep_alive_timeout(pace.idle / 2);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let finished = tokio::select! {
         biased;
         result = connection.as_mut() => Some(result),
-        () = watcher.idle(limits.first_request, limits.idle) => None,
+        () = watcher.idle(pace.first_request, pace.idle) => None,
         () = stop.cancelled() => None,
     };
     let result = match finished {
@@ -228,7 +272,12 @@ async fn answer(router: Router, request: Request<Incoming>, peer: SocketAddr, al
 struct Activity(watch::Sender<State>);
 
 /// Sees whether a connection is idle.
-struct Watcher(watch::Receiver<State>);
+struct Watcher {
+    states: watch::Receiver<State>,
+    /// Whether others wait, and how long anything may take then.
+    crowded: watch::Receiver<bool>,
+    at_most: Duration,
+}
 
 #[derive(Clone, Copy)]
 struct State {
@@ -238,9 +287,9 @@ struct State {
 }
 
 impl Activity {
-    fn new() -> (Self, Watcher) {
+    fn new(crowded: watch::Receiver<bool>, at_most: Duration) -> (Self, Watcher) {
         let (sender, receiver) = watch::channel(State { in_flight: 0, served: false, since: Instant::now() });
-        (Self(sender), Watcher(receiver))
+        (Self(sender), Watcher { states: receiver, crowded, at_most })
     }
 
     fn begin(&self) -> Busy {
@@ -267,18 +316,25 @@ impl Drop for Busy {
 impl Watcher {
     /// Ends once nothing has been in flight for that long: `first` before the first request, `later` after it.
     fn idle(&self, first: Duration, later: Duration) -> impl Future<Output = ()> + use<> {
-        let mut states = self.0.clone();
+        let (mut states, mut crowded, at_most) = (self.states.clone(), self.crowded.clone(), self.at_most);
         let asked = Instant::now();
         async move {
             loop {
                 let State { in_flight, served, since } = *states.borrow_and_update();
-                let deadline = since.max(asked) + if served { later } else { first };
                 if in_flight > 0 {
                     if states.changed().await.is_err() {
                         return;
                     }
-                } else if tokio::time::timeout_at(deadline, states.changed()).await.is_err() {
-                    return;
+                    continue;
+                }
+                let alone = if served { later } else { first };
+                let patience = if *crowded.borrow_and_update() { alone.min(at_most) } else { alone };
+                tokio::select! {
+                    biased;
+                    changed = states.changed() => if changed.is_err() { return },
+                    // Once nobody is accepted any more, nobody waits either.
+                    Ok(()) = crowded.changed() => {}
+                    () = tokio::time::sleep_until(since.max(asked) + patience) => return,
                 }
             }
         }

@@ -120,7 +120,8 @@ async fn answer(
         max_body_bytes: settings.limits.max_body_bytes,
         in_flight: in_flight.clone(),
     };
-    let limits = Limits::new(descriptors::bounded(settings.limits.max_connections), settings.shutdown_grace);
+    let limits = Limits::new(descriptors::bounded(settings.limits.max_connections), settings.shutdown_grace)
+        .with_proxies(&settings.trusted_proxies);
     let end = CancellationToken::new();
     let serving = listener::serve(listener, router(Arc::new(front)), limits, end.clone());
     let watch = async {

@@ -33,7 +33,7 @@ async fn start(router: Router, limits: Limits) -> Server {
 }
 
 fn limits() -> Limits {
-    Limits { connections: 8, first_request: LONG, idle: LONG, grace: LONG }
+    Limits { first_request: LONG, idle: LONG, crowded: LONG, ..Limits::new(8, LONG) }
 }
 
 fn hello() -> Router {
@@ -165,6 +165,47 @@ async fn one_connection_too_many_waits_for_its_turn() {
     assert!(second.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
     drop(first);
     assert!(read_answer(&mut second).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn idle_connections_make_room_for_those_that_wait() {
+    let server = start(hello(), Limits { connections: 2, crowded: SHORT, ..limits() }).await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    send(&mut idle).await;
+    read_answer(&mut idle).await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    // Nobody waits yet: the idle connection is still there.
+    send(&mut idle).await;
+    read_answer(&mut idle).await;
+    let mut third = TcpStream::connect(server.address).await.unwrap();
+    send(&mut third).await;
+    assert!(read_answer(&mut third).await.starts_with("HTTP/1.1 200 OK"));
+    let mut fourth = TcpStream::connect(server.address).await.unwrap();
+    send(&mut fourth).await;
+    assert!(read_answer(&mut fourth).await.starts_with("HTTP/1.1 200 OK"));
+    assert_eq!((read_to_close(&mut idle).await, read_to_close(&mut silent).await), (String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn a_peer_with_too_many_connections_is_refused_at_once() {
+    let server = start(hello(), Limits { per_peer: 1, unbounded: Vec::new(), ..limits() }).await;
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    send(&mut first).await;
+    read_answer(&mut first).await;
+    let mut second = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(read_to_close(&mut second).await, "");
+    send(&mut first).await;
+    read_answer(&mut first).await;
+    drop(first);
+    // Its place is free once the server has seen the end of it.
+    loop {
+        let mut third = TcpStream::connect(server.address).await.unwrap();
+        let sent = third.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        let mut text = String::new();
+        if sent.is_ok() && third.read_to_string(&mut text).await.is_ok() && text.starts_with("HTTP/1.1 200 OK") {
+            break;
+        }
+    }
 }
 
 #[tokio::test]
