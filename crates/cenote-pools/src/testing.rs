@@ -32,21 +32,22 @@ pub(crate) struct House {
 impl House {
     /// The first node on this store.
     pub(crate) async fn new(store: &TestStore) -> Self {
-        Self::open(store, MasterKey::generate(&SeededRandom::new(7)), 1).await
+        Self::furnished(store, Furniture::default()).await
     }
 
     /// Another node on the same store.
     pub(crate) async fn neighbour(&self, store: &TestStore) -> Self {
-        Self::open(store, MasterKey::from_base64(&self.master).unwrap(), 2).await
+        self.furnished_neighbour(store, Furniture::default()).await
+    }
+
+    /// Another node on the same store, furnished otherwise.
+    pub(crate) async fn furnished_neighbour(&self, store: &TestStore, furniture: Furniture) -> Self {
+        Self::furnish(store, MasterKey::from_base64(&self.master).unwrap(), 2, furniture).await
     }
 
     /// The first node, furnished otherwise.
     pub(crate) async fn furnished(store: &TestStore, furniture: Furniture) -> Self {
         Self::furnish(store, MasterKey::generate(&SeededRandom::new(7)), 1, furniture).await
-    }
-
-    async fn open(test: &TestStore, master: MasterKey, seed: u64) -> Self {
-        Self::furnish(test, master, seed, Furniture::default()).await
     }
 
     async fn furnish(test: &TestStore, master: MasterKey, seed: u64, furniture: Furniture) -> Self {

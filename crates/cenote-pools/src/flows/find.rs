@@ -10,6 +10,10 @@ use crate::domain::user::User;
 
 /// The user that `name` means in this pool: the username, or an alias that the user may sign in with.
 pub(crate) async fn user(deps: &Deps, pool: &Pool, name: &str) -> Result<Option<User>, Refusal> {
+    // No name has U+0000 in it, and no database can be asked for one.
+    if name.contains('\0') {
+        return Ok(None);
+    }
     let record = users::find_by_username(&deps.store, &pool.id, &pool.username_key(name)).await?;
     if let Some(record) = record {
         return Ok(Some(User::from_record(record)?));

@@ -3,8 +3,11 @@
 mod world;
 
 mod confirmation;
+mod lock_out;
 mod main_job;
+mod sign_in;
 mod sign_up;
+mod tokens;
 
 /// Runs each async function, which takes a [`world::World`], on both engines.
 macro_rules! on_both_engines {

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cenote_base::{ClientId, Secret};
 use cenote_secrets::secret_hash;
 use cenote_store::testing::TestStore;
+use cenote_wire::Auth;
 use cenote_wire::idp::Operation;
-use cenote_wire::{Auth, ServiceOperation as _};
 use serde_json::{Map, Value, json};
 
 use crate::Deps;
@@ -176,6 +176,7 @@ impl App<'_> {
     pub(crate) async fn admin_initiate(&self, flow: &str, parameters: Value) -> Answer {
         let request = json!({"UserPoolId": self.pool, "ClientId": self.client, "AuthFlow": flow,
             "AuthParameters": parameters});
+        self.world.pass(Duration::from_millis(1));
         self.world.call(Operation::AdminInitiateAuth, request).await
     }
 
