@@ -1,13 +1,15 @@
 //! The data directory: the names in it, its permissions, and files that are written whole or not at all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cenote_base::Secret;
 use tokio::time::{Instant, sleep};
+
+use crate::private::{self, NotPrivate};
 
 /// The pause between two attempts to lock the directory.
 const LOCK_POLL: Duration = Duration::from_millis(50);
@@ -36,13 +38,13 @@ pub enum DataDirError {
         /// How long this start waited.
         waited: Duration,
     },
-    /// A secret that other users of the machine can read.
-    #[error("{} can be read by other users (its mode is {mode:o}): chmod 600 it", path.display())]
-    OpenToOthers {
-        /// The file.
+    /// Other users of the machine can get at a secret.
+    #[error("{} {reason}", path.display())]
+    NotPrivate {
+        /// The file, or the directory.
         path: PathBuf,
-        /// Its permissions.
-        mode: u32,
+        /// Why.
+        reason: NotPrivate,
     },
 }
 
@@ -61,6 +63,9 @@ impl DataDir {
         let path = std::path::absolute(path).map_err(|error| failed("find", path, error))?;
         match fs::metadata(&path) {
             Ok(found) if found.is_dir() => {
+                // Its owner could put other files in the place of ours.
+                private::check_owner(&found)
+                    .map_err(|reason| DataDirError::NotPrivate { path: path.clone(), reason })?;
                 if found.permissions().mode() & 0o022 != 0 {
                     tracing::warn!(data_dir = %path.display(), "other users can write into the data directory");
                 }
@@ -125,29 +130,31 @@ impl DataDir {
     }
 }
 
-/// Reads a secret, which must be its owner's alone; `None` where there is no such file.
+/// Reads a secret, which must be ours or root's, and its owner's alone; `None` where there is no such file.
 pub fn read_secret(path: &Path) -> Result<Option<Secret>, DataDirError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
+    let cannot = |error| failed("read", path, error);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", path, error)),
+        Err(error) => return Err(cannot(error)),
     };
-    let mode = fs::metadata(path).map_err(|error| failed("read", path, error))?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(DataDirError::OpenToOthers { path: path.to_owned(), mode });
-    }
+    private::check_file(&file.metadata().map_err(cannot)?)
+        .map_err(|reason| DataDirError::NotPrivate { path: path.to_owned(), reason })?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(cannot)?;
     // Whatever is not text is no secret of ours; the reader of the secret says so.
     Ok(Some(Secret::new(String::from_utf8_lossy(&bytes).into_owned())))
 }
 
 /// Writes a new secret for its owner alone. After a crash at any moment there is the whole file or none.
 pub fn write_secret(path: &Path, secret: &Secret) -> Result<(), DataDirError> {
-    write_whole(path, secret.expose().as_bytes()).map_err(|error| failed("write", path, error))
+    write_whole(path, secret.expose()).map_err(|error| failed("write", path, error))
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let temporary = path.with_extension("new");
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
     // A crash may have left one behind; create_new then follows no link that somebody else put there.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -158,7 +165,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = written {
         // The first error is the one to report; a leftover is removed by the next attempt.
@@ -207,8 +214,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("master.key");
         assert!(read_secret(&path).unwrap().is_none());
-        fs::write(place.path().join("master.new"), "left by a crash").unwrap();
-        write_secret(&path, &"secret".into()).unwrap();
+        fs::write(place.path().join("master.key.new"), "left by a crash").unwrap();
+        write_secret(&path, &"secret\n".into()).unwrap();
         assert_eq!((read_secret(&path).unwrap().unwrap().expose(), mode(&path)), ("secret\n", 0o600));
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
     }
@@ -223,6 +230,32 @@ mod tests {
             let error = read_secret(&path).unwrap_err().to_string();
             assert!(error.contains("chmod 600") && error.contains(path.to_str().unwrap()), "{error}");
         }
+    }
+
+    #[test]
+    fn what_belongs_to_another_user_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("master.key");
+        write_secret(&path, &"secret".into()).unwrap();
+        // Only root may give files away.
+        if std::os::unix::fs::chown(&path, Some(4_711), None).is_ok() {
+            let error = read_secret(&path).unwrap_err().to_string();
+            assert!(error.contains("user id 4711") && error.contains(path.to_str().unwrap()), "{error}");
+            std::os::unix::fs::chown(place.path(), Some(4_711), None).unwrap();
+            let error = DataDir::open(place.path()).unwrap_err().to_string();
+            assert!(error.contains("user id 4711") && error.contains(place.path().to_str().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_somebody_left_is_not_followed() {
+        let place = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (place.path().join("credentials"), place.path().join("elsewhere"));
+        fs::write(&elsewhere, "precious").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, place.path().join("credentials.new")).unwrap();
+        write_secret(&path, &"secret".into()).unwrap();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
+        assert_eq!(fs::read(&path).unwrap(), b"secret");
     }
 
     #[tokio::test]

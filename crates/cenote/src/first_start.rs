@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cenote_base::{AccountId, Clock, Random, RandomExt};
+use cenote_base::{AccountId, Clock, Random, RandomExt, Secret};
 use cenote_iam::{AccessKey, CredentialsError, RootCredentials, credentials};
 use cenote_store::instance::{self, ALREADY_INITIALISED};
 use cenote_store::{BatchError, OpenError, Store, StoreConfig, StoreError};
@@ -213,7 +213,7 @@ async fn master_key(
         return Err(StartError::MasterKeyMissing(path));
     }
     let key = MasterKey::generate(random);
-    write_secret(&path, &key.to_base64())?;
+    write_secret(&path, &Secret::new(format!("{}\n", key.to_base64().expose())))?;
     made.files.push(path);
     Ok((key, origin))
 }
@@ -230,15 +230,15 @@ fn root_key(
         return Ok((key.clone(), None));
     }
     let path = data_dir.credentials();
-    if let Some(key) = credentials::load(&path)? {
-        return Ok((key, Some(path)));
+    if let Some(text) = read_secret(&path)? {
+        return Ok((credentials::parse(&path, text.expose())?, Some(path)));
     }
     // Several nodes must agree on root. With SQLite there is one, and whoever may delete its files may do anything.
     if is_initialised && matches!(settings.database, Database::Postgres(_)) {
         return Err(StartError::CredentialsMissing(path));
     }
     let key = AccessKey::generate(random);
-    credentials::store(&path, &key)?;
+    write_secret(&path, &credentials::text(&key))?;
     made.files.push(path.clone());
     made.credentials = Some(path.clone());
     if is_initialised {

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod listener;
 mod log;
 pub mod operations;
+mod private;
 mod readiness;
 pub mod rooms;
 mod run;

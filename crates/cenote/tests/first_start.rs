@@ -127,6 +127,10 @@ async fn corrupt_credentials_are_named_and_left_alone() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("credentials");
     fs::write(&path, "mine").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let error = refusal(place.path(), &[]).await;
+    assert!(error.contains("chmod 600") && error.contains(path.to_str().unwrap()), "{error}");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let error = refusal(place.path(), &[]).await;
     assert!(error.starts_with(path.to_str().unwrap()), "{error}");
     // The master key that was made for this start went with it.

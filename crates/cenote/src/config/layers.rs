@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::settings::{Kind, SETTINGS, Setting, by_key};
-use super::values::{Reason, shown_url};
+use super::values::{Reason, may_hold_password, shown_url};
+use crate::private;
 
 /// The file that is read when nobody names one, and only if it exists.
 pub const DEFAULT_FILE: &str = "cenote.toml";
@@ -185,6 +188,15 @@ fn shown(setting: &Setting, text: &str) -> Option<String> {
     }
 }
 
+/// Whether the text must be kept from other users. The root key's id is a name, but useless without its secret.
+fn is_secret(setting: &Setting, text: &str) -> bool {
+    match setting.kind {
+        Kind::Secret => true,
+        Kind::Url(_) => may_hold_password(text),
+        Kind::Value(_) | Kind::Switch => false,
+    }
+}
+
 /// Variables with our prefix that are not ours: Kubernetes sets `CENOTE_PORT=tcp://…` and its like in every pod beside
 /// a service named `cenote`, and Cenote's own tests are configured by `CENOTE_TEST_…`.
 fn is_foreign(name: &str) -> bool {
@@ -202,7 +214,11 @@ fn unknown(name: &str) -> ConfigError {
 
 fn read_file(file: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, String>), ConfigError> {
     let refuse = |reason: String| ConfigError::File { file: file.clone(), reason };
-    let text = std::fs::read_to_string(&file).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    let cannot = |error: std::io::Error| refuse(format!("cannot be read: {error}"));
+    let mut opened = File::open(&file).map_err(cannot)?;
+    let found = opened.metadata().map_err(cannot)?;
+    let mut text = String::new();
+    opened.read_to_string(&mut text).map_err(cannot)?;
     let table = text.parse::<toml::Table>().map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
@@ -220,6 +236,9 @@ fn read_file(file: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, String>),
             shown: None,
             reason,
         })?;
+        if is_secret(setting, &text) {
+            private::check_file(&found).map_err(|reason| refuse(format!("it holds a secret ({key}), but {reason}")))?;
+        }
         keys.insert(setting.key, text);
     }
     Ok((file, keys))
@@ -266,6 +285,8 @@ fn distance(from: &str, to: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::super::settings::{LISTEN, MASTER_KEY, SETTINGS, STRICT_REGION, TRUSTED_PROXIES};
     use super::*;
 
@@ -273,9 +294,14 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
     }
 
+    fn write(path: &Path, text: &str, mode: u32) {
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
     fn collect(flags: &[(&'static str, &str)], variables: &[(&str, &str)], file: &str) -> Result<Layers, ConfigError> {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join(DEFAULT_FILE), file).unwrap();
+        write(&directory.path().join(DEFAULT_FILE), file, 0o600);
         let flags = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         Layers::collect(flags, environment(variables), None, directory.path())
     }
@@ -361,6 +387,32 @@ mod tests {
             "",
         );
         assert_eq!(layers.unwrap().find(&LISTEN).unwrap().0, LISTEN.default.unwrap());
+    }
+
+    #[test]
+    fn a_file_that_holds_a_secret_is_its_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DEFAULT_FILE);
+        let read = || Layers::collect(BTreeMap::new(), [], None, directory.path()).map(drop);
+        for (text, is_secret) in [
+            ("region = 'eu-west-1'", false),
+            ("database = 'postgres://db/x'", false),
+            ("database = 'postgres://me:hunter2@db/x'", true),
+            ("master_key = 'hunter2'", true),
+            ("smtp_url = 'smtps://me:hunter2@mail'", true),
+            ("root_secret_access_key = 'hunter2'", true),
+        ] {
+            write(&path, text, 0o600);
+            read().unwrap();
+            for mode in [0o640, 0o604, 0o622] {
+                write(&path, text, mode);
+                let error = read().err().map(|error| error.to_string());
+                assert_eq!(error.is_some(), is_secret, "{text} {mode:o}");
+                let error = error.unwrap_or_default();
+                assert_eq!(error.contains("chmod 600"), is_secret, "{error}");
+                assert!(!error.contains("hunter2") && error.lines().count() <= 1, "{error}");
+            }
+        }
     }
 
     #[test]
