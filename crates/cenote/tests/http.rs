@@ -446,6 +446,13 @@ async fn each_request_leaves_one_line_without_secrets() {
     assert!(line["ms"].as_f64().unwrap() >= 0.0);
     assert_eq!(line["request_id"], *harness.calls()[0].2.request_id);
 
+    let mut forged = harness.signed("ListUserPools", "{}");
+    *forged.body_mut() = Body::from(body);
+    harness.send(forged).await;
+    let lines = kept.lines();
+    assert_eq!(lines[0]["error"], "InvalidSignatureException");
+    assert!(lines[0].get("pool").is_none(), "what nobody has signed is not looked at");
+
     let secret =
         r#"{"ClientId":"26cb2c60kq7nbmas7rbme9b6pp","UserPoolId":"hunter2!","AuthParameters":{"PASSWORD":"hunter2"}}"#;
     harness.call("InitiateAuth", secret).await;

@@ -92,8 +92,9 @@ async fn run(front: &Front, note: &Note, origin: Origin, parts: &Parts, body: By
     let target = target::parse(text(&parts.headers, TARGET).unwrap_or_default())?;
     note.target(target);
     check_content_type(&parts.headers)?;
-    note_subjects(note, &body);
     let principal = authenticate(front, target, parts, &body).await?;
+    // Not before: what nobody has signed is not worth the work of parsing it.
+    note_subjects(note, &body);
     note.add(|facts| facts.caller = principal.as_ref().map(|principal| principal.arn.to_string()));
     let context = Context {
         request_id: origin.request_id,
@@ -150,6 +151,12 @@ async fn authenticate(
     parts: &Parts,
     body: &Bytes,
 ) -> Result<Option<Principal>, ApiError> {
+    let may_be_unsigned = match target.auth() {
+        Auth::Signed => false,
+        Auth::SignedOrClient => true,
+        // An SDK that has credentials signs these too: its signature is ignored, right or wrong.
+        Auth::Public | Auth::AccessToken | Auth::AccessTokenOrSession | Auth::FeedbackToken => return Ok(None),
+    };
     let headers = signed_headers(parts);
     let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let request = SignedRequest {
@@ -159,13 +166,8 @@ async fn authenticate(
         headers: &headers,
         body,
     };
-    match target.auth() {
-        Auth::Signed => {}
-        Auth::SignedOrClient if request.is_signed() => {}
-        // An SDK that has credentials signs these too: its signature is ignored, right or wrong.
-        Auth::SignedOrClient | Auth::Public | Auth::AccessToken | Auth::AccessTokenOrSession | Auth::FeedbackToken => {
-            return Ok(None);
-        }
+    if may_be_unsigned && !request.is_signed() {
+        return Ok(None);
     }
     let verified = front.verifier.verify(&request, signed_for(target.service())).await.map_err(refusal)?;
     Ok(Some(verified.principal))
