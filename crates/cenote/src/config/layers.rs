@@ -1,7 +1,7 @@
 //! Where a setting's text comes from: flag over variable over file over default.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -111,7 +111,7 @@ impl Layers {
         for (name, value) in environment {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
             // Compose files pass unset variables on as empty ones.
-            if value.is_empty() || is_foreign(name) {
+            if value.is_empty() || is_foreign(name, &value) {
                 continue;
             }
             if name == FILE_VARIABLE {
@@ -199,12 +199,22 @@ fn is_secret(setting: &Setting, text: &str) -> bool {
 
 /// Variables with our prefix that are not ours: Kubernetes sets `CENOTE_PORT=tcp://…` and its like in every pod beside
 /// a service named `cenote`, and Cenote's own tests are configured by `CENOTE_TEST_…`.
-fn is_foreign(name: &str) -> bool {
+fn is_foreign(name: &str, value: &OsStr) -> bool {
     name.starts_with("CENOTE_TEST_")
         || name.ends_with("_SERVICE_HOST")
-        || name.contains("_SERVICE_PORT")
-        || name.ends_with("_PORT")
-        || ["_TCP", "_UDP", "_SCTP"].iter().any(|protocol| name.contains("_PORT_") && name.contains(protocol))
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        // A bare number is somebody's who takes it for a setting.
+        || (name.ends_with("_PORT") && value.to_string_lossy().contains("://"))
+        || name.split_once("_PORT_").is_some_and(|(_, rest)| is_number_and_protocol(rest))
+}
+
+/// What follows `_PORT_` in the variables of a service: `9400_TCP`, `9400_TCP_ADDR`, …
+fn is_number_and_protocol(rest: &str) -> bool {
+    rest.split_once('_').is_some_and(|(number, rest)| {
+        let protocol = rest.split('_').next().unwrap_or_default();
+        number.parse::<u16>().is_ok() && ["TCP", "UDP", "SCTP"].contains(&protocol)
+    })
 }
 
 fn unknown(name: &str) -> ConfigError {
@@ -379,7 +389,10 @@ mod tests {
                 ("CENOTE_SERVICE_HOST", "10.0.0.1"),
                 ("CENOTE_SERVICE_PORT_HTTP", "9400"),
                 ("CENOTE_PORT", "tcp://10.0.0.1:9400"),
+                ("CENOTE_SERVICE_PORT", "9400"),
+                ("CENOTE_PORT_9400_TCP", "tcp://10.0.0.1:9400"),
                 ("CENOTE_PORT_9400_TCP_ADDR", "10.0.0.1"),
+                ("CENOTE_PORT_9400_TCP_PORT", "9400"),
                 ("CENOTE_TEST_POSTGRES", "x"),
                 ("CENOTE_LISTEN", ""),
                 ("PATH", "/bin"),
@@ -387,6 +400,10 @@ mod tests {
             "",
         );
         assert_eq!(layers.unwrap().find(&LISTEN).unwrap().0, LISTEN.default.unwrap());
+        for name in ["CENOTE_PORT", "CENOTE_LISTEN_PORT", "CENOTE_PORT_TCP"] {
+            let error = collect(&[], &[(name, "8080")], "").err().unwrap().to_string();
+            assert!(error.starts_with(&format!("{name}: there is no such setting")), "{error}");
+        }
     }
 
     #[test]
