@@ -20,7 +20,7 @@ use ipnet::IpNet;
 pub use layers::{ConfigError, DEFAULT_FILE, FILE_VARIABLE, Layers, Origin};
 pub use pages::{describe, reference};
 pub use settings::{Kind, SETTINGS, Setting};
-pub use values::{Database, LogFormat, Outbox, PublicUrl, is_loopback_host, may_hold_password, shown_url};
+pub use values::{Database, LogFormat, Outbox, PublicUrl, may_hold_password, shown_url};
 
 /// Every setting of `cenote serve`, parsed.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ impl Settings {
                 self.public_url(self.listen)
             ));
         }
-        if self.listen.ip().is_unspecified() && self.trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
+        if !self.listen.ip().is_loopback() && self.trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
             warnings.push("trusted_proxies holds every address: any client can say which address it has".to_owned());
         }
         if self.messages.mail_server.as_ref().is_some_and(SmtpConfig::sends_password_in_clear) {
@@ -346,6 +346,10 @@ mod tests {
         };
         assert!(warnings(&[("hashing_memory_kib", "8")], &[]).contains("for tests only"));
         assert!(warnings(&[("listen", "0.0.0.0:1"), ("outbox", "true")], &[]).contains("without public_url"));
+        for (listen, warned) in [("0.0.0.0:1", true), ("192.0.2.1:1", true), ("[::]:1", true), ("127.0.0.1:1", false)] {
+            let shown = warnings(&[("listen", listen), ("trusted_proxies", "0.0.0.0/0"), ("outbox", "true")], &[]);
+            assert_eq!(shown.contains("trusted_proxies holds every address"), warned, "{listen}: {shown}");
+        }
         for url in ["postgres://me:hunter2@db/x", "postgres://db/x?user=me&password=hunter2"] {
             let flag = warnings(&[("database", url), ("outbox", "true")], &[]);
             assert!(flag.contains("--database holds a password") && !flag.contains("hunter2"), "{flag}");

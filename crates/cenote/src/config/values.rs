@@ -57,24 +57,9 @@ impl PublicUrl {
         Self { https: false, host: "localhost".to_owned(), port: (port != 80).then_some(port) }
     }
 
-    /// The host, lower case, IPv6 in brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
     /// Host and port as a client writes them into `Host`.
     pub fn authority(&self) -> String {
         self.port.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
-    }
-
-    /// Whether clients come through TLS.
-    pub fn is_https(&self) -> bool {
-        self.https
-    }
-
-    /// Whether the host is this machine itself.
-    pub fn is_loopback(&self) -> bool {
-        is_loopback_host(&self.host)
     }
 }
 
@@ -112,15 +97,6 @@ impl FromStr for PublicUrl {
         let own_port = if https { 443 } else { 80 };
         Ok(Self { https, host, port: port.filter(|port| *port != own_port) })
     }
-}
-
-/// Whether a host as it stands in a URL or a `Host` header (no port; IPv6 in brackets) means this machine.
-pub fn is_loopback_host(host: &str) -> bool {
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    bare.parse::<IpAddr>().map_or_else(
-        |_| bare == "localhost" || bare.ends_with(".localhost"),
-        |address| address.to_canonical().is_loopback(),
-    )
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), Reason> {
@@ -325,16 +301,6 @@ mod tests {
     }
 
     #[test]
-    fn loopback_hosts() {
-        for host in ["localhost", "myapp.auth.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"] {
-            assert!(is_loopback_host(host), "{host}");
-        }
-        for host in ["example.com", "localhost.example.com", "notlocalhost", "0.0.0.0", "10.0.0.1", "[::]"] {
-            assert!(!is_loopback_host(host), "{host}");
-        }
-    }
-
-    #[test]
     fn networks_take_addresses_and_prefixes() {
         let parsed = networks("10.0.0.0/8, 127.0.0.1,2001:db8::/32").unwrap();
         assert_eq!(parsed.len(), 3);
@@ -424,7 +390,6 @@ mod tests {
             let _ = mailbox(&text);
             let _ = shown_url(&text);
             let _ = may_hold_password(&text);
-            let _ = is_loopback_host(&text);
         }
 
         #[test]
