@@ -304,6 +304,9 @@ async fn documents_of_issuers() {
     insta::assert_snapshot!("configuration", harness.get(&path).await);
     insta::assert_snapshot!("unknown_pool", harness.get("/us-east-1_Nothing/.well-known/jwks.json").await);
     insta::assert_snapshot!("no_pool", harness.get("/a%22b%0A/.well-known/openid-configuration").await);
+    insta::assert_snapshot!("no_text", harness.get("/%ff%fe/.well-known/jwks.json").await);
+    let no_text = harness.get("/%ff%fe/.well-known/openid-configuration").await;
+    assert!(no_text.starts_with("404") && no_text.contains("access-control-allow-origin: *"), "{no_text}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use cenote_base::PoolId;
@@ -22,9 +23,9 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 pub async fn jwks(
     State(front): State<Arc<Front>>,
     Extension(note): Extension<Note>,
-    Path(pool): Path<String>,
+    pool: Result<Path<String>, PathRejection>,
 ) -> Response<Body> {
-    let found = match parse(&pool, &note) {
+    let found = match parse(pool, &note) {
         Ok(pool) => front.issuers.jwks(&pool).await,
         Err(error) => Err(error),
     };
@@ -35,9 +36,9 @@ pub async fn jwks(
 pub async fn configuration(
     State(front): State<Arc<Front>>,
     Extension(note): Extension<Note>,
-    Path(pool): Path<String>,
+    pool: Result<Path<String>, PathRejection>,
 ) -> Response<Body> {
-    let found = match parse(&pool, &note) {
+    let found = match parse(pool, &note) {
         Ok(pool) => front.issuers.configuration(&pool).await,
         Err(error) => Err(error),
     };
@@ -49,7 +50,11 @@ pub async fn preflight(headers: HeaderMap) -> Response<Body> {
     cors::preflight(&headers, "GET")
 }
 
-fn parse(text: &str, note: &Note) -> Result<PoolId, ApiError> {
+fn parse(given: Result<Path<String>, PathRejection>, note: &Note) -> Result<PoolId, ApiError> {
+    // What is no text is no pool's id either.
+    let Ok(Path(text)) = given else {
+        return Err(ApiError::new(ErrorCode::ResourceNotFound, "This user pool does not exist."));
+    };
     let pool: PoolId = text
         .parse()
         .map_err(|_| ApiError::new(ErrorCode::ResourceNotFound, format!("User pool {text} does not exist.")))?;
