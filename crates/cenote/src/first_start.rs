@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cenote_base::{AccountId, Clock, Random, RandomExt, Secret};
 use cenote_iam::{AccessKey, CredentialsError, RootCredentials, credentials};
-use cenote_store::instance::{self, ALREADY_INITIALISED};
+use cenote_store::instance::{self, ALREADY_INITIALISED, FACT_EXISTS};
 use cenote_store::{BatchError, OpenError, Store, StoreConfig, StoreError};
 use cenote_tokens::{InvalidMasterKey, Keyring, KeyringError, MasterKey};
 
@@ -96,6 +96,8 @@ pub struct House {
 
 /// The account's number, a fact of the installation.
 const ACCOUNT: &str = "account_id";
+/// That the welcome was printed. Without it the next start prints it, even if the first one failed half-way.
+const WELCOMED: &str = "welcomed";
 /// A UUID that tells installations apart.
 const INSTANCE: &str = "instance_id";
 
@@ -106,8 +108,8 @@ const OTHER_START: Duration = Duration::from_secs(60);
 /// leaves, and the next start goes on from there.
 ///
 /// # Errors
-/// [`StartError`], whose text is the line for the operator. Nothing that was there is changed, and what was made in vain
-/// is taken away.
+/// [`StartError`], whose text is the line for the operator. No file of secrets that was there is changed, and those that
+/// were made in vain are taken away; but the database may have been made, or brought up to date, before the refusal.
 pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Result<House, StartError> {
     let data_dir = DataDir::open(&settings.data_dir)?;
     let config = match &settings.database {
@@ -143,6 +145,28 @@ fn unreachable(url: &str, error: OpenError) -> StartError {
         error => error,
     };
     StartError::Postgres { server: shown_url(url).unwrap_or_else(|| "its URL is not shown".to_owned()), error }
+}
+
+impl House {
+    /// Whether the welcome still has to be printed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_new(&self) -> Result<bool, StoreError> {
+        Ok(instance::get(&self.store, WELCOMED).await?.is_none())
+    }
+
+    /// Keeps in mind that the welcome was printed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn welcomed(&self) -> Result<(), BatchError> {
+        match self.store.apply(instance::insert(WELCOMED, "1")).await {
+            // Another node was quicker.
+            Err(error) if error.tag() == Some(FACT_EXISTS) => Ok(()),
+            result => result.map(drop),
+        }
+    }
 }
 
 #[derive(Default)]

@@ -71,7 +71,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     let (rooms, tasks) = rooms::furnish(&settings, &public_url, &house, &clock, &random)?;
     let (stop_tasks, failed) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = tokio::spawn(tasks.run(stop_tasks.clone(), failed.clone()));
-    announce(&house, &settings, &public_url, bound);
+    announce(&house, &settings, &public_url, bound).await;
 
     answer(listener, &house, rooms, &settings, &public_url, &clock, &random, [stop, failed.clone()]).await;
     // Requests that were in flight may have left messages: delivery stops after them.
@@ -137,7 +137,7 @@ async fn answer(
     }
 }
 
-fn announce(house: &House, settings: &Settings, public_url: &PublicUrl, listen: SocketAddr) {
+async fn announce(house: &House, settings: &Settings, public_url: &PublicUrl, listen: SocketAddr) {
     let (outbox, master_key) = (house.data_dir.outbox(), house.data_dir.master_key());
     let banner = Banner {
         public_url,
@@ -148,13 +148,24 @@ fn announce(house: &House, settings: &Settings, public_url: &PublicUrl, listen: 
         new_master_key: settings.master_key.is_none().then_some(master_key.as_path()),
         outbox: settings.messages.outbox.then_some(outbox.as_path()),
     };
-    let text = if house.is_first { banner.welcome() } else { banner.line() };
-    // Whoever closed standard output does not want to read it.
-    let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    let is_new = house.is_new().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "whether this installation is new cannot be read");
+        false
+    });
+    let text = if is_new { banner.welcome() } else { banner.line() };
+    let printed = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    // Whoever closed standard output does not want to read it now; perhaps at the next start.
+    if is_new
+        && printed.is_ok()
+        && let Err(error) = house.welcomed().await
+    {
+        tracing::warn!(%error, "the next start prints the welcome once more");
+    }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         %listen,
         %public_url,
+        is_first = house.is_first,
         data_dir = %house.data_dir.path().display(),
         "started"
     );

@@ -126,3 +126,26 @@ fn a_start_that_waits_says_so_and_stops_when_it_is_told_to() {
     server.stdout.take().unwrap().read_to_string(&mut banner).unwrap();
     assert_eq!(banner, "");
 }
+
+#[test]
+fn the_welcome_of_a_first_start_that_failed_is_printed_by_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("cenote-data");
+    std::fs::create_dir(&data_dir).unwrap();
+    // The house opens, and then the outbox cannot be made.
+    std::fs::write(data_dir.join("outbox"), "in the way").unwrap();
+    let serve = || {
+        let mut server = cenote(directory.path());
+        server.args(["serve", "--listen=127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        server
+    };
+    let failed = serve().output().unwrap();
+    assert_eq!((failed.status.code(), text(&failed.stdout).as_str()), (Some(1), ""));
+    assert!(data_dir.join("master.key").exists(), "the installation is made");
+    std::fs::remove_file(data_dir.join("outbox")).unwrap();
+    let mut server = serve().spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("AWS_SHARED_CREDENTIALS_FILE=")));
+    let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(killed.success() && server.wait().unwrap().success());
+}
