@@ -478,6 +478,12 @@ async fn each_request_leaves_one_line_without_secrets() {
     assert_eq!(lines[0]["client"], "26cb2c60kq7nbmas7rbme9b6pp");
     assert!(!serde_json::to_string(&lines).unwrap().contains("hunter2"));
 
+    for (sent, shown) in [(199, 199), (200, 199)] {
+        harness.get(&format!("/{}", "x".repeat(sent))).await;
+        let whole = if sent == shown { "" } else { "…" };
+        assert_eq!(kept.lines()[0]["path"], format!("/{}{whole}", "x".repeat(shown)));
+    }
+
     harness.get("/health/live").await;
     assert_eq!(kept.lines().len(), 0, "probes are shown when debugging only");
 }

@@ -7,6 +7,17 @@ use std::time::Duration;
 use cenote_base::Fault;
 use cenote_wire::{ApiError, Target};
 
+/// The longest path that is shown, in characters: those that lead anywhere are far shorter.
+const MAX_PATH: usize = 200;
+
+/// A path as the line shows it: a caller may send one of 64 KiB.
+pub fn shown_path(path: &str) -> String {
+    match path.char_indices().nth(MAX_PATH) {
+        Some((end, _)) => path.get(..end).unwrap_or_default().to_owned() + "…",
+        None => path.to_owned(),
+    }
+}
+
 /// What is learned about a request while it is answered. Cloning shares it. Never a secret.
 #[derive(Clone, Debug, Default)]
 pub struct Note(Arc<Mutex<Facts>>);
@@ -41,7 +52,7 @@ pub struct Line<'a> {
     pub request_id: &'a str,
     /// `POST`
     pub method: &'a str,
-    /// Without the query, which may carry codes and tokens.
+    /// Without the query, which may carry codes and tokens; see [`shown_path`].
     pub path: &'a str,
     /// The HTTP status of the answer.
     pub status: u16,

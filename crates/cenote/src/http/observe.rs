@@ -16,7 +16,7 @@ use http::{HeaderName, HeaderValue, Method, Response};
 use tracing::Instrument;
 
 use super::budget::Budget;
-use super::note::{Line, Note};
+use super::note::{Line, Note, shown_path};
 use super::{Front, Origin, answer, api, client_address, cors, health};
 use crate::listener::{Allowance, Peer};
 use crate::log::panic_text;
@@ -85,7 +85,7 @@ impl Seen {
         Self {
             request_id: front.random.uuid_v4().to_string(),
             method: request.method().clone(),
-            path: request.uri().path().to_owned(),
+            path: shown_path(request.uri().path()),
             source: client_address(peer, request.headers(), &front.trusted_proxies),
             started: Instant::now(),
             note: Note::default(),
