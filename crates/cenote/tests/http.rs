@@ -207,7 +207,7 @@ async fn refusals_of_the_front_end() {
 async fn large_bodies_are_for_signed_operations() {
     let harness = Harness::bounded(Rooms::default(), 1024 * 1024, InFlight::default());
     let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
-    let (small, large, huge) = (body(128 * 1024), body(128 * 1024 + 1), body(1024 * 1024 + 1));
+    let (small, large, huge) = (body(512 * 1024), body(512 * 1024 + 1), body(1024 * 1024 + 1));
     assert!(harness.call("SignUp", &small).await.starts_with("200"));
     assert!(harness.call("SignUp", &large).await.starts_with("413"));
     // A signature makes no difference where it is ignored.

@@ -28,7 +28,7 @@ const TARGET: &str = "x-amz-target";
 
 /// The largest body in bytes of an operation that anybody may call. The largest that a public operation can use is a
 /// fraction of it: tokens, attributes and metadata all have bounds.
-const MAX_PUBLIC_BODY: usize = 128 * 1024;
+const MAX_PUBLIC_BODY: usize = 512 * 1024;
 
 /// Whether this is a call of the API, whose body [`receive`] reads.
 pub fn is_call(request: &Request) -> bool {
