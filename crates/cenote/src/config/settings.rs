@@ -83,9 +83,9 @@ settings! {
     HASHING_PASSES = "hashing_passes": Kind::Value("N"), Some("2"),
         "Argon2id's passes over its memory";
     MAX_BODY_BYTES = "max_body_bytes": Kind::Value("BYTES"), Some("2097152"),
-        "The largest request body; a larger one is answered 413";
+        "The largest body of a signed request; of others 512 KiB, or this if it is less; a larger one is answered 413";
     MAX_CONNECTIONS = "max_connections": Kind::Value("N"), Some("4096"),
-        "Connections served at a time; more wait to be accepted";
+        "Connections served at a time, at most a quarter of them from one address; more wait to be accepted";
     ADDRESS_RATE = "address_rate": Kind::Value("N"), Some("100"),
         "Operations that check a password, per second and client address, before TooManyRequestsException; 0: no limit";
     ADDRESS_BURST = "address_burst": Kind::Value("N"), Some("300"),

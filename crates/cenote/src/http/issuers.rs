@@ -1,6 +1,6 @@
 //! The public documents under an issuer: `/{poolId}/.well-known/jwks.json` and `…/openid-configuration`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Extension;
 use axum::body::Body;
@@ -14,10 +14,11 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::note::Note;
 use super::{Front, answer, cors};
 
-/// How long caches may keep the documents, in seconds. A new signing key is published for at least this long before it
-/// signs.
-pub const MAX_AGE_SECONDS: u32 = 3_600;
-const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+/// How long caches may keep the documents: no longer than a new signing key is published before it signs.
+static CACHE: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let seconds = cenote_tokens::JWKS_MAX_AGE.as_secs();
+    HeaderValue::try_from(format!("public, max-age={seconds}")).unwrap_or(HeaderValue::from_static("no-store"))
+});
 
 /// `GET /{poolId}/.well-known/jwks.json`
 pub async fn jwks(
@@ -64,7 +65,7 @@ fn parse(given: Result<Path<String>, PathRejection>, note: &Note) -> Result<Pool
 
 fn respond(found: Result<Bytes, ApiError>, note: &Note) -> Response<Body> {
     let mut response = match found {
-        Ok(document) => answer::document(document, CACHE),
+        Ok(document) => answer::document(document, CACHE.clone()),
         Err(error) => {
             note.error(&error);
             let status = match error.code {

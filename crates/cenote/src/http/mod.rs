@@ -24,7 +24,6 @@ use http::{Response, StatusCode};
 use ipnet::IpNet;
 
 pub use client_address::client_address;
-pub use issuers::MAX_AGE_SECONDS;
 
 use self::budget::Budget;
 use self::observe::Watch;
