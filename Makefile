@@ -65,7 +65,7 @@ lint-docs: setup
 .PHONY: lint-dependencies
 lint-dependencies:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-	    $(CARGO) deny --offline check bans licenses sources; \
+	    $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
 	else \
 	    echo "cargo-deny is not installed: deny.toml was not checked (cargo install --locked cargo-deny)"; \
 	fi
