@@ -2,9 +2,12 @@
 
 mod world;
 
+mod admin;
 mod confirmation;
 mod lock_out;
 mod main_job;
+mod new_password;
+mod sessions;
 mod sign_in;
 mod sign_up;
 mod tokens;
