@@ -3,13 +3,16 @@
 mod world;
 
 mod admin;
+mod at_once;
 mod confirmation;
+mod failures;
 mod lock_out;
 mod main_job;
 mod new_password;
 mod sessions;
 mod sign_in;
 mod sign_up;
+mod supported;
 mod tokens;
 
 /// Runs each async function, which takes a [`world::World`], on both engines.
