@@ -9,7 +9,7 @@ use cenote_store::records::users::AliasKind;
 
 use super::codes::CodePurpose;
 use super::find::{self, NewName};
-use super::sign_up::{blank_user, check_free, new_attributes, not_inserted, with_flags};
+use super::new_user::{blank_user, check_free, new_attributes, not_inserted, with_flags};
 use super::write::{TRIES, Written, commit, delete_user, insert_user, update_user};
 use super::{Refusal, aliases, messages, password, supported};
 use crate::Deps;

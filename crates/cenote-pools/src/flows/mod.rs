@@ -7,6 +7,7 @@ pub(crate) mod credentials;
 pub(crate) mod find;
 pub(crate) mod messages;
 pub(crate) mod new_password;
+pub(crate) mod new_user;
 pub(crate) mod password;
 pub(crate) mod refusal;
 pub(crate) mod session;

@@ -4,9 +4,9 @@ use cenote_base::{ClientId, Secret};
 use cenote_store::records::users::AliasKind;
 
 use super::credentials::take_limits;
+use super::new_user::storable;
 use super::session::{Session, Step};
 use super::sign_in::{Authentication, Method, authenticated};
-use super::sign_up::storable;
 use super::write::update_user;
 use super::{Entry, Refusal, find, password, supported};
 use crate::Deps;

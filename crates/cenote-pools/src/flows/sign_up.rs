@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use cenote_base::{Secret, Sub, Timestamp};
+use cenote_base::{Secret, Sub};
 use cenote_messages::MessageKind;
 use cenote_secrets::PolicyViolation;
 use cenote_store::Batch;
-use cenote_store::records::users::{AliasKind, UserRecord, find_by_sub};
-use cenote_store::records::{attempts, pools};
+use cenote_store::records::attempts;
+use cenote_store::records::users::{AliasKind, find_by_sub};
 
 use super::codes::{self, CodeDelivery, CodePurpose};
 use super::credentials::{take_limits, unknown_subject};
-use super::find::{self, NewName};
+use super::find;
+use super::new_user::{blank_user, check_free, new_attributes, not_inserted, with_flags};
 use super::write::{TRIES, Written, commit, insert_user, update_user};
 use super::{Entry, Refusal, aliases, messages, password, supported};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::{FirstFactor, Pool};
 use crate::domain::schema::Writer;
-use crate::domain::user::{Attributes, User, UserStatus, attributes_json};
+use crate::domain::user::{Attributes, User, UserStatus};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -82,14 +83,6 @@ pub(crate) async fn sign_up(
     Ok(SignedUp { sub, delivery: code.map(|code| code.delivery) })
 }
 
-/// Why the user could not be inserted.
-pub(crate) async fn not_inserted(deps: &Deps, pool: &Pool, user: &User, name: &NewName) -> Result<Refusal, Refusal> {
-    check_free(deps, pool, user, name).await?;
-    // Nobody has the name: either whoever had it is gone again, or the pool is.
-    let lives = pools::find(&deps.store, &pool.id).await?.is_some();
-    Ok(if lives { Refusal::Contended } else { Refusal::PoolGone(pool.id.to_string()) })
-}
-
 /// The password, checked; none only where a one-time code can be the first factor.
 fn wanted_password(pool: &Pool, given: Option<Secret>) -> Result<Option<Secret>, Refusal> {
     match given.filter(|password| !password.is_empty()) {
@@ -103,91 +96,8 @@ fn wanted_password(pool: &Pool, given: Option<Secret>) -> Result<Option<Secret>,
 }
 
 /// Whether a one-time code can be a user's first factor.
-pub(crate) fn allows_codes(pool: &Pool) -> bool {
+fn allows_codes(pool: &Pool) -> bool {
     pool.first_factors.iter().any(|factor| matches!(factor, FirstFactor::EmailOtp | FirstFactor::SmsOtp))
-}
-
-/// The attributes with the one that the username fills, blank values left out; a different value for it is refused.
-pub(crate) fn new_attributes(pool: &Pool, name: &NewName, mut given: Attributes) -> Result<Attributes, Refusal> {
-    if let NewName::Attribute(kind, value) = name {
-        match given.get(kind.as_str()) {
-            Some(other) if pool.alias_key(*kind, other) != pool.alias_key(*kind, value) => {
-                return Err(Refusal::UsernameAttributeMismatch(*kind));
-            }
-            _ => given.insert(kind.as_str().to_owned(), value.clone()),
-        };
-    }
-    given.retain(|_, value| !value.is_empty());
-    storable(&given)?;
-    Ok(given)
-}
-
-/// PostgreSQL keeps no U+0000.
-pub(crate) fn storable(attributes: &Attributes) -> Result<(), Refusal> {
-    match attributes.iter().find(|(_, value)| value.contains('\0')) {
-        Some((name, _)) => Err(Refusal::UnstorableValue(name.clone())),
-        None => Ok(()),
-    }
-}
-
-/// Shows for each address whether it is verified, as Cognito does (reference 03 §8).
-pub(crate) fn with_flags(mut attributes: Attributes) -> Attributes {
-    for (attribute, flag) in [("email", "email_verified"), ("phone_number", "phone_number_verified")] {
-        if attributes.contains_key(attribute) && !attributes.contains_key(flag) {
-            attributes.insert(flag.to_owned(), "false".to_owned());
-        }
-    }
-    attributes
-}
-
-/// Whether the name and, in a pool with username attributes, each address is free. A batch holds it for good.
-pub(crate) async fn check_free(deps: &Deps, pool: &Pool, user: &User, name: &NewName) -> Result<(), Refusal> {
-    if let NewName::Username(username) = name {
-        // Not somebody's alias either: it would sign that user in no more.
-        return match find::user(deps, pool, username).await? {
-            Some(_) => Err(Refusal::UsernameTaken),
-            None => Ok(()),
-        };
-    }
-    match aliases::taken(deps, pool, user).await? {
-        Some(kind) => Err(Refusal::AddressTaken(kind)),
-        None => Ok(()),
-    }
-}
-
-/// A user without a password.
-pub(crate) fn blank_user(
-    pool: &Pool,
-    sub: &Sub,
-    name: &NewName,
-    attributes: Attributes,
-    status: UserStatus,
-    now: Timestamp,
-) -> Result<User, Refusal> {
-    let username = match name {
-        NewName::Username(username) => username.clone(),
-        NewName::Attribute(..) => sub.to_string(),
-    };
-    let record = UserRecord {
-        sub: sub.clone(),
-        pool_id: pool.id.clone(),
-        username_key: pool.username_key(&username),
-        username,
-        status: status.as_str().to_owned(),
-        enabled: true,
-        attributes: attributes_json(&attributes),
-        mfa: "{}".to_owned(),
-        password: None,
-        password_set_at: None,
-        password_expires_at: None,
-        srp: None,
-        tokens_valid_after: Timestamp::default(),
-        details: "{}".to_owned(),
-        version: 1,
-        created_at: now,
-        modified_at: now,
-    };
-    Ok(User::from_record(record)?)
 }
 
 /// Confirms a sign-up by its code (reference 03 §4). The address that the code went to is verified with it.

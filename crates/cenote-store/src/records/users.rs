@@ -1,9 +1,8 @@
 //! Users, their aliases and the attributes that are searched.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
-
-use std::borrow::Cow;
 
 use cenote_base::{PoolId, Sub, Timestamp};
 use sha2::{Digest as _, Sha256};
