@@ -78,7 +78,11 @@ pub(crate) async fn prepare(
     let address = user.attributes.get(to.as_str()).ok_or(Refusal::NothingToVerify)?;
     let now = deps.now();
     let code = six_digits(&*deps.random);
-    let before = codes::find(&deps.store, &pool.id, &user.stored().sub, purpose.as_str()).await?;
+    let before = match kind {
+        // The user is being made: there is none.
+        MessageKind::SignUp => None,
+        _ => codes::find(&deps.store, &pool.id, &user.stored().sub, purpose.as_str()).await?,
+    };
     let record = CodeRecord {
         digest: digest(deps, pool, user, purpose, to.as_str(), &code).await?.to_vec(),
         replaced: before.map(|before| remembered(&before)).unwrap_or_default(),

@@ -210,11 +210,9 @@ pub(crate) async fn global_sign_out(
 /// Ends all sign-ins of a user, with and without `origin_jti` in their tokens.
 async fn sign_out(deps: &Deps, user: &User, now: Timestamp) -> Result<(), Refusal> {
     let stored = user.stored();
-    let batch = family_records::delete_of_user(&stored.pool_id, &stored.sub).extend(invalidate_tokens(
-        &stored.pool_id,
-        &stored.sub,
-        signed_out_at(now),
-    ));
+    // The user's row first: sign-ins hold on to it, so each of them is either seen by the deletion or begins after it.
+    let batch = invalidate_tokens(&stored.pool_id, &stored.sub, signed_out_at(now))
+        .extend(family_records::delete_of_user(&stored.pool_id, &stored.sub));
     commit(deps, batch).await.map(drop)
 }
 

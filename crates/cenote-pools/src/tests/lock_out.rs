@@ -155,6 +155,18 @@ async fn a_busy_server_locks_nobody_out(world: World) {
         let refusal = busy.refusal(Operation::InitiateAuth, request.clone()).await;
         assert_eq!(refusal, "TooManyRequestsException: Too many requests");
     }
+    // An unknown user is as much work as a known one, where that is a secret, and no work at all where it is none.
+    let hiding = world.client(&app.pool, json!({"PreventUserExistenceErrors": "ENABLED"})).await;
+    for (client, expected) in [
+        (&hiding, "TooManyRequestsException: Too many requests"),
+        (&app, "UserNotFoundException: User does not exist."),
+    ] {
+        let request = json!({"ClientId": client.client, "AuthFlow": "USER_PASSWORD_AUTH",
+            "AuthParameters": client.credentials("nobody", PASSWORD)});
+        assert_eq!(busy.refusal(Operation::InitiateAuth, request).await, expected);
+    }
+    let sql = "delete from attempts where failures = 0";
+    world.store.apply(cenote_store::Batch::new().one(sql, params![], "nobody's")).await.unwrap();
     let left = world.store.read_one("select failures, locked_until from attempts", params![]).await.unwrap().unwrap();
     assert_eq!((left.int(0).unwrap(), left.int(1).unwrap()), (4, 0), "nothing was compared, and nothing forgotten");
     fail(&app, "alice", 1).await;

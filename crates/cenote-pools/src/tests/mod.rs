@@ -5,6 +5,7 @@ mod world;
 mod admin;
 mod at_once;
 mod confirmation;
+mod cost;
 mod failures;
 mod lock_out;
 mod main_job;
