@@ -16,7 +16,6 @@ use crate::domain::schema::{AttributeError, Writer};
 use crate::domain::user::{Attributes, User, UserStatus, verified_flag};
 
 /// What a user answers to NEW_PASSWORD_REQUIRED.
-#[derive(Debug)]
 pub(crate) struct Answer<'a> {
     /// The session, as the app carried it.
     pub session: &'a str,

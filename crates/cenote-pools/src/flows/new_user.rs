@@ -8,7 +8,11 @@ use super::find::{self, NewName};
 use super::{Refusal, aliases};
 use crate::Deps;
 use crate::domain::pool::Pool;
+use crate::domain::schema::{AttributeError, ValueProblem};
 use crate::domain::user::{Attributes, User, UserStatus, attributes_json};
+
+/// The most characters of any attribute's value.
+const LONGEST_VALUE: usize = 2048;
 
 /// The attributes with the one that the username fills, blank values left out; a different value for it is refused.
 pub(crate) fn new_attributes(pool: &Pool, name: &NewName, mut given: Attributes) -> Result<Attributes, Refusal> {
@@ -25,10 +29,17 @@ pub(crate) fn new_attributes(pool: &Pool, name: &NewName, mut given: Attributes)
     Ok(given)
 }
 
-/// PostgreSQL keeps no U+0000.
+/// What holds for values of every type: PostgreSQL keeps no U+0000, and what comes as an answer to a challenge has no
+/// bound in the model.
 pub(crate) fn storable(attributes: &Attributes) -> Result<(), Refusal> {
-    match attributes.iter().find(|(_, value)| value.contains('\0')) {
-        Some((name, _)) => Err(Refusal::UnstorableValue(name.clone())),
+    if let Some((name, _)) = attributes.iter().find(|(_, value)| value.contains('\0')) {
+        return Err(Refusal::UnstorableValue(name.clone()));
+    }
+    match attributes.iter().find(|(_, value)| value.chars().count() > LONGEST_VALUE) {
+        Some((name, _)) => {
+            let problem = ValueProblem::TooLong(u32::try_from(LONGEST_VALUE).unwrap_or(u32::MAX).into());
+            Err(AttributeError::Nonconforming(vec![(name.clone(), problem)]).into())
+        }
         None => Ok(()),
     }
 }

@@ -96,7 +96,8 @@ async fn required_attributes(world: World) {
 
 async fn attributes_that_may_not_be_set(world: World) {
     let schema = json!([{"Name": "born", "AttributeDataType": "String", "Mutable": false},
-        {"Name": "level", "AttributeDataType": "String", "DeveloperOnlyAttribute": true}]);
+        {"Name": "level", "AttributeDataType": "String", "DeveloperOnlyAttribute": true},
+        {"Name": "count", "AttributeDataType": "Number"}]);
     let pool = world.pool(json!({"Schema": schema})).await;
     let app = world.client(&pool, json!({})).await;
     let session = app.challenged("alice").await;
@@ -112,6 +113,14 @@ async fn attributes_that_may_not_be_set(world: World) {
     ] {
         let answer = app.answer(&session, "alice", json!({format!("userAttributes.{name}"): value})).await;
         assert_eq!(answer, refusal, "{name}");
+    }
+    // The model bounds no answer.
+    for (name, value) in [("custom:count", "1".repeat(2049)), ("name", "é".repeat(2049))] {
+        let answer = app.answer(&session, "alice", json!({format!("userAttributes.{name}"): value})).await;
+        let text = format!(
+            "Attributes did not conform to the schema: {name}: String length must be less than or equal to 2048"
+        );
+        assert_eq!(answer, invalid(&text));
     }
     let narrow = world.client(&pool, json!({"WriteAttributes": ["name"]})).await;
     let session = narrow.session("alice").await;
