@@ -8,7 +8,7 @@ CARGO ?= cargo
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 # The program that the interop tests run; the same profile as the Rust tests, so that nothing is compiled twice.
-export CENOTE_BIN ?= $(CURDIR)/target/debug/cenote
+export CENOTE_TEST_BIN ?= $(CURDIR)/target/debug/cenote
 # Where botocore keeps the service models: tools/wiregen reads them.
 models = $$($(PYTHON) -c 'import botocore, pathlib; print(pathlib.Path(botocore.__file__).parent / "data")')
 

@@ -18,7 +18,7 @@ ENGINES = ["sqlite", "postgres"]
 
 def pytest_configure() -> None:
     if not BINARY.exists():
-        raise pytest.UsageError(f"{BINARY} does not exist: build it, or name another in CENOTE_BIN")
+        raise pytest.UsageError(f"{BINARY} does not exist: build it, or name another in CENOTE_TEST_BIN")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from harness.wait import wait_until
 from harness.wire import Wire
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = Path(os.environ.get("CENOTE_BIN", ROOT / "target/debug/cenote"))
+BINARY = Path(os.environ.get("CENOTE_TEST_BIN", ROOT / "target/debug/cenote"))
 REGION = "us-east-1"
 READY_WITHIN = 30.0
 STOPS_WITHIN = 10.0
