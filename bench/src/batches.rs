@@ -67,7 +67,9 @@ async fn postgres_limit(url: &str, connections: usize) -> Result<f64, Failed> {
                     client.batch_execute("commit"),
                 )
                 .await;
-                (begun?, inserted?, committed?);
+                begun?;
+                inserted?;
+                committed?;
                 written += 1;
             }
             Ok::<_, Failed>(written)
