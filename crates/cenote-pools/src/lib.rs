@@ -1,5 +1,5 @@
-//! User pools, in two layers. [`flows`] holds the rules: it speaks domain types and typed refusals, knows by which door it
-//! was entered, and never sees a wire type nor issues a token. [`operations`] has one function for each cognito-idp
+//! User pools, in two layers. [`flows`] holds the rules: it speaks domain types and typed refusals, knows by which door
+//! it was entered, and never sees a wire type nor issues a token. [`operations`] has one function for each cognito-idp
 //! operation: it maps wire types, the app client's rules, Cognito's texts and the issue of tokens onto the flows.
 //!
 //! May touch: the store, keys and tokens, password hashing, the message queue.

@@ -64,8 +64,8 @@ fn network(address: IpAddr) -> IpAddr {
 #[derive(Debug)]
 struct Limit<K> {
     rate: Option<Rate>,
-    /// For each key the time (microseconds) at which its bucket is empty again. Two requests that read the same value at
-    /// the same moment may both pass: a limit of this kind need not be exact.
+    /// For each key the time (microseconds) at which its bucket is empty again. Two requests that read the same value
+    /// at the same moment may both pass: a limit of this kind need not be exact.
     empty_at: Cache<K, i64>,
 }
 

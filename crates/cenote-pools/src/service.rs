@@ -89,7 +89,8 @@ impl Service {
         Ok(self.deps.signing.jwks(pool).await.map_err(crate::flows::Refusal::from)?)
     }
 
-    /// The discovery document of a pool (OpenID Connect Discovery 1.0 §3), JSON text; `None` when there is no such pool.
+    /// The discovery document of a pool (OpenID Connect Discovery 1.0 §3), JSON text; `None` when there is no such
+    /// pool.
     ///
     /// It names only endpoints that exist; those of OAuth come with them.
     ///
@@ -109,8 +110,8 @@ impl Service {
         Ok(Some(document.to_string()))
     }
 
-    /// Whether the signer may do this to the pool that the body names. Without a signer nobody may, whatever the front end
-    /// did: the room does not rely on it.
+    /// Whether the signer may do this to the pool that the body names. Without a signer nobody may, whatever the front
+    /// end did: the room does not rely on it.
     fn authorize(&self, operation: Operation, body: &[u8], ctx: &Context) -> Result<(), ApiError> {
         if operation.auth() != Auth::Signed {
             return Ok(());

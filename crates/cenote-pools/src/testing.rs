@@ -1,4 +1,5 @@
-//! The whole room on an empty store, for unit tests: real keys, a clock that stands still, seeded randomness, an outbox.
+//! The whole room on an empty store, for unit tests: real keys, a clock that stands still, seeded randomness, an
+//! outbox.
 
 use std::sync::Arc;
 

@@ -132,7 +132,8 @@ impl User {
         self.record.modified_at = now;
     }
 
-    /// Whether the attribute's `*_verified` flag is set; for `preferred_username`, which has none, whether it has a value.
+    /// Whether the attribute's `*_verified` flag is set; for `preferred_username`, which has none, whether it has a
+    /// value.
     pub fn is_verified(&self, kind: AliasKind) -> bool {
         match verified_flag(kind) {
             Some(flag) => self.attributes.get(flag).is_some_and(|value| value.eq_ignore_ascii_case("true")),
@@ -174,8 +175,8 @@ pub fn attributes_json(attributes: &Attributes) -> String {
 }
 
 /// The aliases that this user owns in this pool: each address in a pool with username attributes, verified ones and the
-/// preferred user name in a pool with alias attributes. Values are folded as they are compared. Sorted as the table is, so
-/// that every batch takes its rows in the same order.
+/// preferred user name in a pool with alias attributes. Values are folded as they are compared. Sorted as the table is,
+/// so that every batch takes its rows in the same order.
 pub fn aliases_of(pool: &Pool, user: &User) -> BTreeSet<(AliasKind, String)> {
     let owned = |kind: AliasKind| user.attributes.get(kind.as_str()).map(|value| (kind, pool.alias_key(kind, value)));
     let by_attribute = pool.username_attributes.iter().filter_map(|kind| owned(*kind));

@@ -33,8 +33,8 @@ fn moves(pool: &Pool, kind: AliasKind) -> bool {
 /// Takes `user`'s aliases from their present owners: free again, and their verified flags cleared under the owners'
 /// versions. Unmet with `AliasChanged` or `UserChanged` when somebody was quicker.
 pub(crate) async fn take_over(deps: &Deps, pool: &Pool, user: &User) -> Result<Batch, Refusal> {
-    // One write for each owner: two under the same version would refuse each other. In the order of their ids, so that no
-    // two batches wait for each other.
+    // One write for each owner: two under the same version would refuse each other. In the order of their ids, so that
+    // no two batches wait for each other.
     let mut losers: BTreeMap<String, (User, User)> = BTreeMap::new();
     for (kind, owner) in owners(deps, pool, user).await?.into_iter().filter(|(kind, _)| moves(pool, *kind)) {
         let sub = owner.stored().sub.to_string();

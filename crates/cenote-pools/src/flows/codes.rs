@@ -105,8 +105,8 @@ fn remembered(before: &CodeRecord) -> Vec<u8> {
     before.digest.iter().chain(&before.replaced).copied().take(REMEMBERED * DIGEST).collect()
 }
 
-/// Checks a code that a user gave back. The caller has counted the attempt. The batch claims the code: it must be part of
-/// what the code leads to, so that it serves once.
+/// Checks a code that a user gave back. The caller has counted the attempt. The batch claims the code: it must be part
+/// of what the code leads to, so that it serves once.
 pub(crate) async fn check(
     deps: &Deps,
     pool: &Pool,
@@ -128,7 +128,8 @@ pub(crate) async fn check(
     Ok((attribute, codes::claim(&pool.id, sub, purpose.as_str(), &stored.digest)))
 }
 
-/// A MAC over the code and all that it is bound to, the address included: a code for an old address verifies no new one.
+/// A MAC over the code and all that it is bound to, the address included: a code for an old address verifies no new
+/// one.
 async fn digest(
     deps: &Deps,
     pool: &Pool,

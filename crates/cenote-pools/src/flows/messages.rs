@@ -1,5 +1,5 @@
-//! Messages that carry a code or a temporary password: their text (the pool's own template, or Cognito's), their row, and
-//! the wait for their delivery.
+//! Messages that carry a code or a temporary password: their text (the pool's own template, or Cognito's), their row,
+//! and the wait for their delivery.
 
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ pub(crate) async fn prepare(
     })
 }
 
-/// Starts the delivery after the commit and waits a bounded time for it: a delivery that failed is reported, one that still
-/// runs is not.
+/// Starts the delivery after the commit and waits a bounded time for it: a delivery that failed is reported, one that
+/// still runs is not.
 pub(crate) async fn deliver(deps: &Deps, ids: &[MessageId]) -> Result<(), Refusal> {
     deps.queue.wake();
     let deadline = Instant::now() + LONGEST_WAIT;

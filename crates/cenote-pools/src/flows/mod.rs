@@ -1,4 +1,5 @@
-//! The rules of signing up, signing in and administering users. No wire type, no text of an answer, no token is made here.
+//! The rules of signing up, signing in and administering users. No wire type, no text of an answer, no token is made
+//! here.
 
 pub(crate) mod admin;
 pub(crate) mod aliases;

@@ -65,7 +65,8 @@ pub(crate) async fn answer(
     Ok(authenticated(deps, after, vec![Method::Password], batch))
 }
 
-/// Opens the session and finds its user, who must be the one who answers, enabled, and still have the password that began it.
+/// Opens the session and finds its user, who must be the one who answers, enabled, and still have the password that
+/// began it.
 async fn session_user(
     deps: &Deps,
     pool: &Pool,

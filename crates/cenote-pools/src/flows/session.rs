@@ -54,8 +54,8 @@ impl Session {
         Ok(base64_url(&sealed))
     }
 
-    /// Opens a session that was begun in this pool by this client and asks for `step`. Whether it was used is seen when it
-    /// is [consumed](Self::consume), and by [`Self::check_unused`] before work is done for it.
+    /// Opens a session that was begun in this pool by this client and asks for `step`. Whether it was used is seen when
+    /// it is [consumed](Self::consume), and by [`Self::check_unused`] before work is done for it.
     pub(crate) async fn open(
         deps: &Deps,
         pool: &PoolId,

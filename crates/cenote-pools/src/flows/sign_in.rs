@@ -1,5 +1,6 @@
 //! Signing in: from what was presented to a challenge or an authentication. A state machine whose states are the
-//! [`Challenge`]s; which may follow which stands in [`after_password`] and, for each later step, in the step's own module.
+//! [`Challenge`]s; which may follow which stands in [`after_password`] and, for each later step, in the step's own
+//! module.
 
 use cenote_base::{RandomExt, Secret};
 use cenote_store::Batch;

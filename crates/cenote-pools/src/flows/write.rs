@@ -46,8 +46,8 @@ pub(crate) fn insert_user(deps: &Deps, pool: &Pool, user: &User) -> Batch {
         .extend(count_user(deps, pool, 1))
 }
 
-/// The changes from `before` to `after`, under the version that was read; unmet with `UserChanged`, `AliasChanged` (both:
-/// read again) or `AliasExists`.
+/// The changes from `before` to `after`, under the version that was read; unmet with `UserChanged`, `AliasChanged`
+/// (both: read again) or `AliasExists`.
 pub(crate) fn update_user(pool: &Pool, before: &User, after: &User, now: Timestamp) -> Batch {
     let mut after = after.clone();
     after.touch(now);

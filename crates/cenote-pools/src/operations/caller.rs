@@ -42,7 +42,8 @@ pub(crate) async fn pool_client(
     Ok((pool, client))
 }
 
-/// Checks SECRET_HASH for `username`, as it was sent (reference 04 §6). A hash for a client without a secret is ignored.
+/// Checks SECRET_HASH for `username`, as it was sent (reference 04 §6). A hash for a client without a secret is
+/// ignored.
 pub(crate) fn check_secret_hash(client: &Client, given: Option<&Sensitive>, username: &str) -> Result<(), ApiError> {
     require_secret_hash(client, given)?;
     if secret_hash_matches(client, given, username) {

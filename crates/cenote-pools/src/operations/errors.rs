@@ -1,4 +1,5 @@
-//! Cognito's words for every refusal. The one place where a [`Refusal`] becomes an error of the wire (reference 02, 03, 04).
+//! Cognito's words for every refusal. The one place where a [`Refusal`] becomes an error of the wire (reference 02, 03,
+//! 04).
 
 use cenote_store::records::users::AliasKind;
 use cenote_wire::{ApiError, ErrorCode};

@@ -1,5 +1,6 @@
 //! One function for each operation of cognito-idp: wire types in, wire types out. What a rule decides stands in
-//! [`crate::flows`]; here stand the app client's rules (SECRET_HASH, allowed flows), Cognito's texts and the issue of tokens.
+//! [`crate::flows`]; here stand the app client's rules (SECRET_HASH, allowed flows), Cognito's texts and the issue of
+//! tokens.
 
 pub(crate) mod attributes;
 pub(crate) mod audit;

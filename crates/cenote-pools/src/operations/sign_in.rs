@@ -1,5 +1,5 @@
-//! InitiateAuth and RespondToAuthChallenge, and their siblings for administrators: the flows that a client allows, their
-//! parameters, and the shape of the answers.
+//! InitiateAuth and RespondToAuthChallenge, and their siblings for administrators: the flows that a client allows,
+//! their parameters, and the shape of the answers.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The issue of tokens, and what is done with them: refresh, RevokeToken, GlobalSignOut, and the user whose token a call bears.
+//! The issue of tokens, and what is done with them: refresh, RevokeToken, GlobalSignOut, and the user whose token a
+//! call bears.
 
 use std::sync::Arc;
 
@@ -26,8 +27,8 @@ use crate::{Context, Deps};
 /// How old a family's time of last activity may be before a refresh writes it anew: refreshing stays a read in between.
 const ACTIVITY: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// Issues the tokens of a sign-in; what it changed is committed with them. `None` when others changed the user meanwhile,
-/// so that the sign-in has to be decided again.
+/// Issues the tokens of a sign-in; what it changed is committed with them. `None` when others changed the user
+/// meanwhile, so that the sign-in has to be decided again.
 pub(crate) async fn issue(
     deps: &Deps,
     pool: &Pool,
@@ -216,8 +217,8 @@ async fn sign_out(deps: &Deps, user: &User, now: Timestamp) -> Result<(), Refusa
     commit(deps, batch).await.map(drop)
 }
 
-/// RevokeToken: ends the sign-in of a refresh token. As RFC 7009 §2.2 has it, a token that means nothing (any more) is a
-/// success.
+/// RevokeToken: ends the sign-in of a refresh token. As RFC 7009 §2.2 has it, a token that means nothing (any more) is
+/// a success.
 pub(crate) async fn revoke_token(
     deps: &Deps,
     _ctx: &Context,

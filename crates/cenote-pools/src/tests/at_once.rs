@@ -1,4 +1,5 @@
-//! Many callers in the same moment: what may happen once happens once, limits hold, nobody is locked out for being busy.
+//! Many callers in the same moment: what may happen once happens once, limits hold, nobody is locked out for being
+//! busy.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;

@@ -1,5 +1,5 @@
-//! What the operations that are called most ask of the store, once pool, client and keys are cached; and that a user who
-//! does not exist costs what one who does costs.
+//! What the operations that are called most ask of the store, once pool, client and keys are cached; and that a user
+//! who does not exist costs what one who does costs.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Sessions in the wrong hands: swapped between users, clients, pools and steps, changed, used again, too late. Whatever is
-//! tried, only the one right answer is taken, and only once.
+//! Sessions in the wrong hands: swapped between users, clients, pools and steps, changed, used again, too late.
+//! Whatever is tried, only the one right answer is taken, and only once.
 
 use std::time::Duration;
 

@@ -155,7 +155,8 @@ async fn passwords_against_the_policy(world: World) {
 }
 
 async fn attributes_that_do_not_fit(world: World) {
-    let required = json!({"Schema": [{"Name": "family_name", "Required": true}, {"Name": "given_name", "Required": true},
+    let required = json!({"Schema": [
+        {"Name": "family_name", "Required": true}, {"Name": "given_name", "Required": true},
         {"Name": "team", "AttributeDataType": "String"}, {"Name": "level", "AttributeDataType": "String",
         "DeveloperOnlyAttribute": true}]});
     let app = world.app(required).await;

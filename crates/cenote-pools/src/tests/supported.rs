@@ -1,5 +1,6 @@
-//! Failing closed: while a setting's effect is not built, what depends on it answers NotImplementedException, and changes
-//! nothing (flows/supported.rs). Each setting is switched on after a user, a sign-in and a session were made without it.
+//! Failing closed: while a setting's effect is not built, what depends on it answers NotImplementedException, and
+//! changes nothing (flows/supported.rs). Each setting is switched on after a user, a sign-in and a session were made
+//! without it.
 
 use cenote_store::{Batch, params};
 use cenote_wire::idp::Operation;

@@ -1,5 +1,5 @@
-//! Attempts at secrets: claimed before the secret is looked at, given back on success, so that no number of simultaneous
-//! guesses gets past the limit.
+//! Attempts at secrets: claimed before the secret is looked at, given back on success, so that no number of
+//! simultaneous guesses gets past the limit.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ pub const FREE_FAILURES: i64 = 5;
 /// The longest lock, and how long after a lock the count is forgotten.
 pub const LONGEST_LOCK: Duration = Duration::from_secs(15 * 60);
 
-/// Claims one attempt at a password or a factor: counts it as a failure that locks for 2^(n-5) seconds from the fifth on.
-/// Unmet with `Locked` while an earlier lock lasts; such attempts do not count. The number of failures with this one comes
-/// back ([`claimed`]).
+/// Claims one attempt at a password or a factor: counts it as a failure that locks for 2^(n-5) seconds from the fifth
+/// on. Unmet with `Locked` while an earlier lock lasts; such attempts do not count. The number of failures with this
+/// one comes back ([`claimed`]).
 pub fn claim(pool: &PoolId, subject: &str, factor: &str, now: Timestamp) -> Batch {
     Batch::new().one_returning(
         "insert into attempts (pool_id, subject, factor, failures, locked_until, expires_at) \

@@ -156,7 +156,8 @@ pub fn insert_secret(client: &ClientId, secret: &ClientSecretRecord) -> Batch {
     )
 }
 
-/// Deletes what is left of an ended client: its secrets and its row. Families go by [`super::families::delete_of_client`].
+/// Deletes what is left of an ended client: its secrets and its row. Families go by
+/// [`super::families::delete_of_client`].
 pub fn reap(client: &ClientId) -> Batch {
     Batch::new()
         .any("delete from client_secrets where client_id = $1", params![client])

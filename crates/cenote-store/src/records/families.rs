@@ -76,7 +76,8 @@ impl FamilyRecord {
     }
 }
 
-/// A user and, if it still stands, the family that a token names: all that the check of a token needs, in one statement.
+/// A user and, if it still stands, the family that a token names: all that the check of a token needs, in one
+/// statement.
 ///
 /// # Errors
 /// When the database does not answer or the row cannot be decoded.
@@ -93,8 +94,8 @@ pub async fn user_with_family(
                 user_columns!(),
                 ", ",
                 family_columns!(),
-                " from users u left join token_families f on f.origin_jti = $3 and f.sub = u.sub and f.pool_id = u.pool_id \
-                 where u.sub = $1 and u.pool_id = $2 \
+                " from users u left join token_families f \
+                 on f.origin_jti = $3 and f.sub = u.sub and f.pool_id = u.pool_id where u.sub = $1 and u.pool_id = $2 \
                  and exists (select 1 from pools p where p.pool_id = u.pool_id and p.deleted_at is null)"
             ),
             params![sub, pool, origin_jti],

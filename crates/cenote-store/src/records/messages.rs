@@ -113,7 +113,8 @@ pub async fn due(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<Messag
     rows.iter().map(MessageRecord::from_row).collect()
 }
 
-/// Up to `limit` messages of any state that are newer than none but older than `before` (an id; empty: the newest first).
+/// Up to `limit` messages of any state that are newer than none but older than `before` (an id; empty: the newest
+/// first).
 ///
 /// # Errors
 /// When the database does not answer or a row cannot be decoded.

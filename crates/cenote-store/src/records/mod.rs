@@ -1,7 +1,7 @@
 //! Typed records and their queries, one file per record, each query written once for both engines.
 //!
-//! Reading functions take the [`Store`](crate::Store); writing functions return a [`Batch`](crate::Batch) (or a piece of one), so that an
-//! operation puts all it changes into one atomic write. A row that cannot be decoded is a
+//! Reading functions take the [`Store`](crate::Store); writing functions return a [`Batch`](crate::Batch) (or a piece
+//! of one), so that an operation puts all it changes into one atomic write. A row that cannot be decoded is a
 //! [`StoreError::Corrupt`](crate::StoreError) that names table, column and key.
 
 pub mod attempts;

@@ -1,4 +1,5 @@
-//! User pools. The settings are one JSON document in Cognito's own member names; what they mean is `cenote-pools`' business.
+//! User pools. The settings are one JSON document in Cognito's own member names; what they mean is `cenote-pools`'
+//! business.
 
 use cenote_base::{AccountId, PoolId, Region, Timestamp};
 
@@ -96,8 +97,8 @@ pub fn insert(pool: &PoolRecord) -> Batch {
     )
 }
 
-/// Replaces name and settings of the pool at `pool.version`, which it raises; unmet with `PoolChanged` when somebody was
-/// quicker or the pool is gone.
+/// Replaces name and settings of the pool at `pool.version`, which it raises; unmet with `PoolChanged` when somebody
+/// was quicker or the pool is gone.
 pub fn update(pool: &PoolRecord) -> Batch {
     Batch::new().one(
         "update pools set name = $1, settings = $2, modified_at = $3, version = version + 1 \
@@ -137,12 +138,12 @@ pub async fn estimated_users(store: &Store, pool: &PoolId) -> Result<i64, StoreE
     Ok(row.as_ref().map_or(Ok(0), |row| row.int(0))?.max(0))
 }
 
-/// Deletes up to `limit` users of a pool that has ended, and what belongs to them; the caller goes on until [`has_users`]
-/// finds none.
+/// Deletes up to `limit` users of a pool that has ended, and what belongs to them; the caller goes on until
+/// [`has_users`] finds none.
 pub fn reap_users(pool: &PoolId, limit: i64) -> Batch {
     Batch::new().any(
-        "delete from users where pool_id = $1 and sub in (select sub from users where pool_id = $1 order by username_key \
-         limit $2)",
+        "delete from users where pool_id = $1 and sub in \
+         (select sub from users where pool_id = $1 order by username_key limit $2)",
         params![pool, limit],
     )
 }

@@ -11,7 +11,8 @@ use crate::{Batch, Store, StoreError, params};
 /// How long expired rows stay, for clocks of nodes that differ.
 const KEPT: Duration = Duration::from_secs(600);
 
-/// Access tokens of a family's last refresh may outlive its refresh token by a day, and count as revoked without the row.
+/// Access tokens of a family's last refresh may outlive its refresh token by a day, and count as revoked without the
+/// row.
 const FAMILIES_KEPT: Duration = Duration::from_secs(24 * 60 * 60 + 600);
 
 /// A table whose rows expire.

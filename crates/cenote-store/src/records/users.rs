@@ -223,8 +223,8 @@ pub fn insert(user: &UserRecord) -> Batch {
     )
 }
 
-/// Replaces all that may change of the user at `user.version`; unmet with `UserChanged` when somebody was quicker or the
-/// user is gone.
+/// Replaces all that may change of the user at `user.version`; unmet with `UserChanged` when somebody was quicker or
+/// the user is gone.
 pub fn update(user: &UserRecord) -> Batch {
     Batch::new().one(
         "update users set status = $1, enabled = $2, attributes = $3, mfa = $4, password = $5, password_set_at = $6, \
@@ -250,8 +250,9 @@ pub fn update(user: &UserRecord) -> Batch {
     )
 }
 
-/// Asks that the user is still as it was read at `version`, and enabled; unmet with `UserChanged`. Writes the row, so that
-/// no other change can slip in between this statement and the commit: what a sign-in was decided on holds when it ends.
+/// Asks that the user is still as it was read at `version`, and enabled; unmet with `UserChanged`. Writes the row, so
+/// that no other change can slip in between this statement and the commit: what a sign-in was decided on holds when it
+/// ends.
 pub fn unchanged(pool: &PoolId, sub: &Sub, version: i64) -> Batch {
     Batch::new().one(
         "update users set version = version where sub = $1 and pool_id = $2 and version = $3 and enabled = 1",
@@ -260,7 +261,8 @@ pub fn unchanged(pool: &PoolId, sub: &Sub, version: i64) -> Batch {
     )
 }
 
-/// Keeps a stronger hash of the same password, if it is still that hash: no new version, for nothing that a caller sees changes.
+/// Keeps a stronger hash of the same password, if it is still that hash: no new version, for nothing that a caller sees
+/// changes.
 pub fn rehash(pool: &PoolId, sub: &Sub, old: &[u8], new: &[u8]) -> Batch {
     Batch::new().any(
         "update users set password = $1 where sub = $2 and pool_id = $3 and password = $4",
@@ -311,7 +313,8 @@ fn alias_key(value: &str) -> Cow<'_, str> {
     Cow::Owned(format!("sha256:{}", hex::encode(Sha256::digest(value))))
 }
 
-/// How much of a value is searched, in characters: a filter is at most 256 characters long, so it cannot tell more apart.
+/// How much of a value is searched, in characters: a filter is at most 256 characters long, so it cannot tell more
+/// apart.
 pub const SEARCHED_CHARACTERS: usize = 256;
 
 /// The part of a folded value that is searched.
