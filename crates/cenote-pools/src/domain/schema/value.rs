@@ -78,8 +78,9 @@ impl Attribute {
     }
 }
 
+/// In any case: scripts in Python write `True`.
 fn is_boolean(value: &str) -> bool {
-    matches!(value, "true" | "false")
+    ["true", "false"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// Whether the text is an e-mail address: `local@domain` without spaces, quotes or anything that a mail header would take
@@ -212,8 +213,8 @@ mod tests {
     #[test]
     fn booleans_are_two_words() {
         let flag = attribute(DataType::Boolean, None, None);
-        assert_eq!((flag.check("true"), flag.check("false")), (Ok(()), Ok(())));
-        for bad in ["", "True", "1", "yes", "true "] {
+        assert_eq!((flag.check("true"), flag.check("false"), flag.check("True")), (Ok(()), Ok(()), Ok(())));
+        for bad in ["", "1", "yes", "true "] {
             assert_eq!(flag.check(bad), Err(ValueProblem::Type(DataType::Boolean)), "{bad}");
         }
     }
