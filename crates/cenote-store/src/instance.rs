@@ -41,6 +41,15 @@ pub fn replace(name: &str, old: impl Into<Vec<u8>>, new: impl Into<Vec<u8>>, tag
     )
 }
 
+/// Writes `bytes` where nobody reads them: whoever wants to know whether the database takes a write.
+pub fn probe(bytes: impl Into<Vec<u8>>) -> Batch {
+    Batch::new().any(
+        "insert into instance (name, value) values ('probe', $1) \
+         on conflict (name) do update set value = excluded.value",
+        params![bytes.into()],
+    )
+}
+
 /// A fact.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cenote_base::{Random, RandomExt};
-use cenote_store::{Batch, Store, params};
+use cenote_store::{Store, instance};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
@@ -36,11 +36,7 @@ impl StoreReadiness {
     }
 
     async fn probe(&self) -> Result<(), String> {
-        let probe = Batch::new().any(
-            "insert into instance (name, value) values ('probe', $1) \
-             on conflict (name) do update set value = excluded.value",
-            params![self.random.bytes::<PROBE>().to_vec()],
-        );
+        let probe = instance::probe(self.random.bytes::<PROBE>());
         match timeout(PATIENCE, self.store.apply(probe)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),

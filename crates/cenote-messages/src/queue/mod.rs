@@ -5,7 +5,6 @@
 //! for the longest time that a try can need before it touches it.
 
 mod board;
-mod statements;
 mod stored;
 mod worker;
 
@@ -176,15 +175,15 @@ impl Queue {
     pub async fn sweep(&self) -> Result<(), MessageError> {
         let shared = &*self.0;
         let before = shared.clock.now() - SWEEP_DELAY;
-        while statements::any_expired(&shared.store, before).await? {
+        while messages::any_expired(&shared.store, before).await? {
             shared.store.apply_background(messages::sweep(before, SWEEP_LIMIT)).await?;
         }
         if !shared.transports.has_outbox() {
             return Ok(());
         }
-        if let Some(last) = statements::finished_beyond(&shared.store, KEPT_MESSAGES).await? {
-            while statements::any_finished_up_to(&shared.store, &last).await? {
-                shared.store.apply_background(statements::delete_finished_up_to(&last, SWEEP_LIMIT)).await?;
+        if let Some(last) = messages::finished_beyond(&shared.store, KEPT_MESSAGES).await? {
+            while messages::any_finished_up_to(&shared.store, &last).await? {
+                shared.store.apply_background(messages::delete_finished_up_to(&last, SWEEP_LIMIT)).await?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use cenote_tokens::KeyringError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::{Outcome, Shared, statements};
+use super::{Outcome, Shared};
 use crate::Medium;
 use crate::config::DeliverySettings;
 use crate::content::Delivery;
@@ -192,7 +192,7 @@ impl Shared {
         if self.keeps_content(record) {
             messages::sent(&record.id, now)
         } else {
-            statements::sent_and_wiped(&record.id, now)
+            messages::sent_and_wiped(&record.id, now)
         }
     }
 
@@ -200,7 +200,7 @@ impl Shared {
         if self.keeps_content(record) {
             messages::failed(&record.id, reason, None)
         } else {
-            statements::failed_and_wiped(&record.id, reason)
+            messages::failed_and_wiped(&record.id, reason)
         }
     }
 
