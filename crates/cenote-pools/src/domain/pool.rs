@@ -129,11 +129,6 @@ impl Pool {
     pub fn signs_in_with(&self, kind: AliasKind) -> bool {
         self.alias_attributes.contains(&kind) || self.username_attributes.contains(&kind)
     }
-
-    /// Whether a password is one of the ways to sign in (it always is: CreateUserPool refuses a pool without).
-    pub fn allows_first_factor(&self, factor: FirstFactor) -> bool {
-        self.first_factors.contains(&factor)
-    }
 }
 
 /// Case folding of names: the same function for storing and for looking up, so that a name always finds itself.
