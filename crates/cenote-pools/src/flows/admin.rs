@@ -43,8 +43,8 @@ pub(crate) async fn create(deps: &Deps, pool: &Pool, new: Invitation, audit: Bat
     check_free(deps, pool, &user, &name).await?;
     let mut invitation = Sent::default();
     if let Some(temporary) = &temporary {
-        let sealed = password::hash(deps, pool, &sub, temporary).await?;
-        password::set_temporary(&mut user, sealed, pool, now);
+        let prepared = password::prepare(deps, pool, &user, temporary).await?;
+        password::set_temporary(&mut user, prepared, pool, now);
         invitation = invite(deps, pool, &user, &new.username, temporary, &new.mediums).await?;
     }
     let rest = invitation.batch.extend(audit);
@@ -85,11 +85,11 @@ pub(crate) async fn invite_again(deps: &Deps, pool: &Pool, new: Invitation, audi
     let temporary = temporary_password(deps, pool, new.temporary_password)?;
     // Sealed for this user; another one by the same name is not this one.
     let sub = user.stored().sub.clone();
-    let sealed = password::hash(deps, pool, &sub, &temporary).await?;
+    let prepared = password::prepare(deps, pool, &user, &temporary).await?;
     for _ in 0..TRIES {
         let now = deps.now();
         let mut after = user.clone();
-        password::set_temporary(&mut after, sealed.clone(), pool, now);
+        password::set_temporary(&mut after, prepared.clone(), pool, now);
         after.touch(now);
         let invitation = invite(deps, pool, &after, &new.username, &temporary, &new.mediums).await?;
         let batch = update_user(pool, &user, &after, now).extend(invitation.batch).extend(audit.clone());
@@ -182,18 +182,18 @@ pub(crate) async fn set_password(
 ) -> Result<(), Refusal> {
     let user = find::user(deps, pool, name).await?.ok_or(Refusal::UserNotFound)?;
     pool.password_policy.check(new.expose())?;
-    let sealed = password::hash(deps, pool, &user.stored().sub, new).await?;
+    let prepared = password::prepare(deps, pool, &user, new).await?;
     let sub = user.stored().sub.clone();
     change(deps, pool, name, audit, |user| {
-        // The hash is sealed for one user; another one by the same name is not this one.
+        // What was prepared is sealed for one user; another one by the same name is not this one.
         if user.stored().sub != sub {
             return Err(Refusal::UserNotFound);
         }
         if permanent {
-            password::set_permanent(user, sealed.clone(), deps.now());
+            password::set_permanent(user, prepared.clone(), deps.now());
             user.status = UserStatus::Confirmed;
         } else {
-            password::set_temporary(user, sealed.clone(), pool, deps.now());
+            password::set_temporary(user, prepared.clone(), pool, deps.now());
             user.status = UserStatus::ForceChangePassword;
         }
         Ok(())

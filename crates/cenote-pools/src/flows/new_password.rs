@@ -5,6 +5,7 @@ use cenote_store::records::users::AliasKind;
 
 use super::credentials::take_limits;
 use super::new_user::storable;
+use super::password::Prepared;
 use super::session::{Session, Step};
 use super::sign_in::{Authentication, Method, authenticated};
 use super::write::update_user;
@@ -29,7 +30,7 @@ pub(crate) struct Answer<'a> {
 
 /// The dear part of the answer, kept when read and decide are repeated.
 #[derive(Default)]
-pub(crate) struct Hashed(Option<Vec<u8>>);
+pub(crate) struct Hashed(Option<Prepared>);
 
 /// Checks the answer and prepares the sign-in that follows it. The batch of the result is unmet with `SessionUsed` on a
 /// replay, with `AliasExists` when an address is somebody else's, and with `UserChanged` or `AliasChanged` when others
@@ -48,19 +49,18 @@ pub(crate) async fn answer(
     let attributes = accepted_attributes(pool, client, &user, answer.attributes)?;
     supported::second_factor(pool, &user)?;
 
-    let sub = user.stored().sub.clone();
-    let sealed = match &hashed.0 {
-        Some(sealed) => sealed.clone(),
+    let prepared = match &hashed.0 {
+        Some(prepared) => prepared.clone(),
         None => {
             take_limits(deps, client, entry)?;
-            hashed.0.insert(password::hash(deps, pool, &sub, answer.password).await?).clone()
+            hashed.0.insert(password::prepare(deps, pool, &user, answer.password).await?).clone()
         }
     };
     let now = deps.now();
     let mut after = user.clone();
     after.attributes = attributes;
     after.status = UserStatus::Confirmed;
-    password::set_permanent(&mut after, sealed, now);
+    password::set_permanent(&mut after, prepared, now);
     let batch = session.consume().extend(update_user(pool, &user, &after, now));
     Ok(authenticated(deps, after, vec![Method::Password], batch))
 }

@@ -1,5 +1,6 @@
 //! Passwords between the rules and the store: checked, hashed on the hashing threads, sealed for one user.
 
+use std::fmt;
 use std::time::Duration;
 
 use cenote_base::{Secret, Sub, Timestamp};
@@ -10,8 +11,28 @@ use crate::Deps;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
 
-/// Hashes a password that fits the pool's policy and seals the hash for the user with this `sub`.
-pub(crate) async fn hash(deps: &Deps, pool: &Pool, sub: &Sub, password: &Secret) -> Result<Vec<u8>, Refusal> {
+/// A new password, ready for one user's row: the dear part of setting it, kept when read and decide are repeated. What
+/// is in it opens in no other user's row.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    hash: Vec<u8>,
+    /// SRP's salt and verifier.
+    srp: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
+}
+
+/// Makes all that is kept of a password that fits the pool's policy, for this user.
+pub(crate) async fn prepare(deps: &Deps, pool: &Pool, user: &User, password: &Secret) -> Result<Prepared, Refusal> {
+    Ok(Prepared { hash: hash(deps, pool, &user.stored().sub, password).await?, srp: None })
+}
+
+/// Hashes a password and seals the hash for the user with this `sub`. Who sets a password [prepares](prepare) it.
+pub(super) async fn hash(deps: &Deps, pool: &Pool, sub: &Sub, password: &Secret) -> Result<Vec<u8>, Refusal> {
     let phc = deps.hasher.hash(pool.id.as_str(), password).await?;
     seal(deps, pool, sub, &phc).await
 }
@@ -30,21 +51,21 @@ pub(crate) async fn open(deps: &Deps, pool: &Pool, sub: &Sub, sealed: &[u8]) -> 
     Ok(Secret::new(phc))
 }
 
-/// Gives the user this password for good. SRP's verifier belonged to the old one.
-pub(crate) fn set_permanent(user: &mut User, sealed: Vec<u8>, now: Timestamp) {
-    set(user, sealed, now, None);
+/// Gives the user this password for good.
+pub(crate) fn set_permanent(user: &mut User, prepared: Prepared, now: Timestamp) {
+    set(user, prepared, now, None);
 }
 
 /// Gives the user this password until it ends; the user must set another at the next sign-in.
-pub(crate) fn set_temporary(user: &mut User, sealed: Vec<u8>, pool: &Pool, now: Timestamp) {
+pub(crate) fn set_temporary(user: &mut User, prepared: Prepared, pool: &Pool, now: Timestamp) {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    set(user, sealed, now, Some(now + DAY * pool.temporary_password_days));
+    set(user, prepared, now, Some(now + DAY * pool.temporary_password_days));
 }
 
-fn set(user: &mut User, sealed: Vec<u8>, now: Timestamp, expires_at: Option<Timestamp>) {
+fn set(user: &mut User, prepared: Prepared, now: Timestamp, expires_at: Option<Timestamp>) {
     let record = user.stored_mut();
-    record.password = Some(sealed);
+    record.password = Some(prepared.hash);
     record.password_set_at = Some(now);
     record.password_expires_at = expires_at;
-    record.srp = None;
+    record.srp = prepared.srp;
 }

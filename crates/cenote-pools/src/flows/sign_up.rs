@@ -63,8 +63,8 @@ pub(crate) async fn sign_up(
     let mut user = blank_user(pool, &sub, &name, with_flags(attributes), UserStatus::Unconfirmed, now)?;
     check_free(deps, pool, &user, &name).await?;
     if let Some(wanted) = &wanted {
-        let sealed = password::hash(deps, pool, &sub, wanted).await?;
-        password::set_permanent(&mut user, sealed, now);
+        let prepared = password::prepare(deps, pool, &user, wanted).await?;
+        password::set_permanent(&mut user, prepared, now);
     }
     let code = match codes::sign_up_channel(pool, &user) {
         Some(to) => Some(codes::prepare(deps, pool, &user, CodePurpose::SignUp, MessageKind::SignUp, to).await?),
