@@ -6,6 +6,7 @@ pub(crate) mod aliases;
 pub(crate) mod codes;
 pub(crate) mod credentials;
 pub(crate) mod find;
+pub(crate) mod hourly;
 pub(crate) mod messages;
 pub(crate) mod new_password;
 pub(crate) mod new_user;

@@ -1,17 +1,15 @@
 //! Signing up: the new user, its confirmation by a code, and the code sent again.
 
-use std::time::Duration;
-
 use cenote_base::{Secret, Sub};
 use cenote_messages::MessageKind;
 use cenote_secrets::PolicyViolation;
 use cenote_store::Batch;
-use cenote_store::records::attempts;
 use cenote_store::records::users::{AliasKind, find_by_sub};
 
 use super::codes::{self, CodeDelivery, CodePurpose};
 use super::credentials::{take_limits, unknown_subject};
 use super::find;
+use super::hourly::{Hourly, limited};
 use super::new_user::{blank_user, check_free, new_attributes, not_inserted, with_flags};
 use super::write::{TRIES, Written, commit, insert_user, update_user};
 use super::{Entry, Refusal, aliases, messages, password, supported};
@@ -20,8 +18,6 @@ use crate::domain::client::Client;
 use crate::domain::pool::{FirstFactor, Pool};
 use crate::domain::schema::Writer;
 use crate::domain::user::{Attributes, User, UserStatus};
-
-const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// What a person gives to sign up.
 pub(crate) struct NewUser {
@@ -188,30 +184,8 @@ async fn resend_to_nobody(deps: &Deps, pool: &Pool, client: &Client, name: &str)
     Ok(simulated_delivery(pool, name, &subject))
 }
 
-/// So many tries in an hour for each user (reference 01 §8).
-struct Hourly {
-    factor: &'static str,
-    most: i64,
-}
-
 const CONFIRMATIONS: Hourly = Hourly { factor: "confirm_sign_up", most: 15 };
 const RESENDINGS: Hourly = Hourly { factor: "resend", most: 5 };
-
-impl Hourly {
-    /// Counts one try; unmet with `LimitExceeded`.
-    fn claim(&self, deps: &Deps, pool: &Pool, subject: &str) -> Batch {
-        attempts::claim_in_window(&pool.id, subject, self.factor, self.most, HOUR, deps.now())
-    }
-}
-
-/// Commits what begins with an hourly count.
-async fn limited(deps: &Deps, batch: Batch) -> Result<(), Refusal> {
-    match commit(deps, batch).await? {
-        Written::Done => Ok(()),
-        Written::Unmet("NoUser") => Err(Refusal::UserNotFound),
-        Written::Unmet(_) => Err(Refusal::LimitExceeded),
-    }
-}
 
 /// What an unknown user's code "was sent to": the typed address where it may be one, else an address that is always the
 /// same for the same name. `subject` is the keyed MAC of the name, so nobody can predict it.
