@@ -12,9 +12,13 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 /// How many may wait for one subject; the next is told to come back.
 const LONGEST_QUEUE: usize = 64;
 
-/// Too many attempts at one subject wait already.
+/// Most subjects with an attempt under way. The front end lets far fewer requests in at a time; the gate's memory does not
+/// depend on it.
+const MOST_SUBJECTS: usize = 65_536;
+
+/// Too many attempts wait already, at one subject or at all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many attempts wait for this subject")]
+#[error("too many attempts wait already")]
 pub struct GateFull;
 
 #[derive(Debug, Default)]
@@ -43,10 +47,13 @@ impl AttemptGate {
     /// Waits for the subject's turn.
     ///
     /// # Errors
-    /// [`GateFull`] at once when too many wait already.
+    /// [`GateFull`] at once when too many wait already for this subject, or subjects are too many.
     pub async fn enter(&self, subject: &str) -> Result<Pass, GateFull> {
         let turn = {
             let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            if lanes.len() >= MOST_SUBJECTS && !lanes.contains_key(subject) {
+                return Err(GateFull);
+            }
             let lane = lanes.entry(subject.to_owned()).or_default();
             if lane.inside >= LONGEST_QUEUE {
                 return Err(GateFull);
@@ -98,6 +105,20 @@ mod tests {
         for task in tasks {
             task.await.unwrap();
         }
+        assert!(gate.lanes.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn subjects_are_bounded() {
+        let gate = AttemptGate::default();
+        let mut passes = Vec::new();
+        for n in 0..MOST_SUBJECTS {
+            passes.push(gate.enter(&n.to_string()).await.unwrap());
+        }
+        assert_eq!(gate.enter("one more").await.err(), Some(GateFull));
+        passes.pop();
+        gate.enter("one more").await.unwrap();
+        drop(passes);
         assert!(gate.lanes.lock().unwrap().is_empty());
     }
 

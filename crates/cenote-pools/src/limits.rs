@@ -47,8 +47,8 @@ impl HashingLimits {
     }
 }
 
-/// One subscriber usually has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one address: one subscriber usually has a whole /64, and an IPv4-mapped address is the IPv4 one.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(

@@ -1,7 +1,9 @@
-//! The one check of a password, for every door: limits, one attempt at a time, the attempt counted before the secret is
-//! looked at, and unknown users at the same cost as known ones where the client asks for it.
+//! The one check of a user's password, for every door: limits, one attempt at a time, the attempt counted before the
+//! secret is looked at, and unknown users at the same cost as known ones where the client asks for it.
 
-use cenote_base::Secret;
+use std::net::IpAddr;
+
+use cenote_base::{PoolId, Secret};
 use cenote_store::records::{attempts, users};
 use cenote_store::{Batch, BatchError};
 use cenote_tokens::{Purpose, Scope};
@@ -13,8 +15,9 @@ use crate::domain::client::Client;
 use crate::domain::pool::Pool;
 use crate::domain::user::{User, UserStatus};
 use crate::gate::Pass;
+use crate::limits::network;
 
-/// The factor under which passwords are counted, over all clients and password flows.
+/// The factor under which passwords are counted, over all clients, addresses and password flows.
 const FACTOR: &str = "password";
 
 /// A user whose password was right.
@@ -57,58 +60,100 @@ pub(crate) async fn check(
     deps: &Deps,
     pool: &Pool,
     client: &Client,
+    entry: Entry,
     name: &str,
     presented: &Secret,
 ) -> Result<Proven, Refusal> {
     let Some(user) = find::user(deps, pool, name).await? else {
-        return Err(unknown_user(deps, pool, client, name, presented).await);
+        return Err(unknown_user(deps, pool, client, entry, name, presented).await);
     };
     if !user.stored().enabled {
         return Err(Refusal::Disabled);
     }
-    let subject = user.stored().sub.as_str().to_owned();
-    let attempt = Attempt::claim(deps, pool, subject).await?;
-    let right = attempt.unless_compared(deps, matches(deps, pool, &user, presented).await).await?;
-    if !right {
-        // An imported user has no password to be wrong about; Cognito says so unless existence is hidden.
-        if user.status == UserStatus::ResetRequired && !client.prevent_user_existence_errors {
-            return Err(Refusal::ResetRequired);
-        }
-        return Err(Refusal::BadCredentials);
-    }
-    Ok(Proven { reset: attempts::reset(&pool.id, &attempt.subject, FACTOR), user, _pass: attempt.pass })
+    let attempt = Attempt::claim(deps, pool, entry, user.stored().sub.as_str(), Batch::new()).await?;
+    let right = attempt.unless_compared(deps, matches(deps, pool, &user, presented).await, Batch::new()).await?;
+    attempt.conclude(client, user, right)
 }
 
-/// An attempt that is counted.
-struct Attempt<'a> {
-    pool: &'a Pool,
+/// An attempt that is counted: for the subject, and for the subject at the address that it comes from. So a success from
+/// elsewhere does not give an address back the tries that it has used up.
+pub(super) struct Attempt {
+    pool: PoolId,
     subject: String,
-    /// Which failure it counts as.
-    failures: i64,
+    factors: [String; 2],
+    /// Which failures it counts as.
+    failures: [i64; 2],
     pass: Pass,
 }
 
-impl<'a> Attempt<'a> {
-    /// Waits for the subject's turn and counts an attempt.
-    async fn claim(deps: &Deps, pool: &'a Pool, subject: String) -> Result<Self, Refusal> {
+impl Attempt {
+    /// Waits for the subject's turn and counts an attempt, in one batch with `first`, which may be unmet with
+    /// `SessionUsed`.
+    pub(super) async fn claim(
+        deps: &Deps,
+        pool: &Pool,
+        entry: Entry,
+        subject: &str,
+        first: Batch,
+    ) -> Result<Self, Refusal> {
         let pass = deps.gate.enter(&format!("{}/{subject}", pool.id)).await.map_err(|_| Refusal::Busy)?;
-        match deps.store.apply(attempts::claim(&pool.id, &subject, FACTOR, deps.now())).await {
-            Ok(rows) => Ok(Self { pool, failures: attempts::claimed(&rows)?, subject, pass }),
+        let factors = [FACTOR.to_owned(), at_address(entry.source)];
+        let now = deps.now();
+        let claims = factors.iter().fold(first, |batch, f| batch.extend(attempts::claim(&pool.id, subject, f, now)));
+        match deps.store.apply(claims).await {
+            Ok(rows) => Ok(Self {
+                pool: pool.id.clone(),
+                subject: subject.to_owned(),
+                factors,
+                failures: attempts::claimed(&rows)?,
+                pass,
+            }),
+            Err(BatchError::Unmet { tag: "SessionUsed", .. }) => Err(Refusal::SessionUsed),
             Err(BatchError::Unmet { .. }) => Err(Refusal::Locked),
             Err(other) => Err(other.into()),
         }
     }
 
-    /// Gives the attempt back when nothing was compared: a busy server must not lock anybody out.
-    async fn unless_compared<T>(&self, deps: &Deps, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+    /// Gives the attempt back, and undoes what was claimed with it, when nothing was compared: a busy server must not
+    /// lock anybody out.
+    pub(super) async fn unless_compared<T>(
+        &self,
+        deps: &Deps,
+        outcome: Result<T, Refusal>,
+        undo: Batch,
+    ) -> Result<T, Refusal> {
         if outcome.is_err() {
-            let back = attempts::give_back(&self.pool.id, &self.subject, FACTOR, self.failures);
+            let counts = self.factors.iter().zip(self.failures);
+            let back = counts.fold(undo, |batch, (factor, failures)| {
+                batch.extend(attempts::give_back(&self.pool, &self.subject, factor, failures))
+            });
             if let Err(error) = commit(deps, back).await {
                 tracing::warn!(%error, "an attempt at a password could not be given back");
             }
         }
         outcome
     }
+
+    /// What the comparison leads to.
+    pub(super) fn conclude(self, client: &Client, user: User, right: bool) -> Result<Proven, Refusal> {
+        if right {
+            let factors = self.factors.iter();
+            let reset =
+                factors.fold(Batch::new(), |batch, f| batch.extend(attempts::reset(&self.pool, &self.subject, f)));
+            return Ok(Proven { user, reset, _pass: self.pass });
+        }
+        // An imported user has no password to be wrong about; Cognito says so unless existence is hidden.
+        if user.status == UserStatus::ResetRequired && !client.prevent_user_existence_errors {
+            return Err(Refusal::ResetRequired);
+        }
+        Err(Refusal::BadCredentials)
+    }
+}
+
+/// The factor under which passwords from this address are counted. Its row stands behind the one of [`FACTOR`], in the
+/// table as in every batch.
+fn at_address(source: IpAddr) -> String {
+    format!("{FACTOR}/{}", network(source))
 }
 
 /// Compares the password with the user's, and keeps a stronger hash where the parameters were raised.
@@ -131,21 +176,28 @@ async fn matches(deps: &Deps, pool: &Pool, user: &User, presented: &Secret) -> R
 }
 
 async fn rehash(deps: &Deps, pool: &Pool, user: &User, old: &[u8], presented: &Secret) -> Result<(), Refusal> {
-    let sub = &user.stored().sub;
-    let stronger = password::hash(deps, pool, sub, presented).await?;
-    commit(deps, users::rehash(&pool.id, sub, old, &stronger)).await.map(drop)
+    let record = user.stored();
+    let stronger = password::hash(deps, pool, &record.sub, presented).await?;
+    commit(deps, users::rehash(&pool.id, &record.sub, old, &stronger, record.srp.as_deref())).await.map(drop)
 }
 
 /// The same work and the same answers as for a known user with a wrong password, unless the client lets it be said.
-async fn unknown_user(deps: &Deps, pool: &Pool, client: &Client, name: &str, presented: &Secret) -> Refusal {
+async fn unknown_user(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    entry: Entry,
+    name: &str,
+    presented: &Secret,
+) -> Refusal {
     if !client.prevent_user_existence_errors {
         return Refusal::UserNotFound;
     }
     let simulated = async {
         let subject = hex::encode(unknown_subject(deps, pool, name).await?);
-        let attempt = Attempt::claim(deps, pool, subject).await?;
+        let attempt = Attempt::claim(deps, pool, entry, &subject, Batch::new()).await?;
         let nothing = deps.hasher.verify_nothing(pool.id.as_str(), presented).await.map_err(Refusal::from);
-        attempt.unless_compared(deps, nothing).await
+        attempt.unless_compared(deps, nothing, Batch::new()).await
     };
     simulated.await.err().unwrap_or(Refusal::BadCredentials)
 }

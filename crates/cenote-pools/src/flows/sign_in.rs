@@ -79,7 +79,7 @@ pub(crate) async fn by_password(
 ) -> Result<Proven, Refusal> {
     supported::sign_in(pool)?;
     credentials::take_limits(deps, client, entry)?;
-    credentials::check(deps, pool, client, name, password).await
+    credentials::check(deps, pool, client, entry, name, password).await
 }
 
 /// What a right password leads to (reference 04 §3). Unless it is tokens, the attempt is given back here.

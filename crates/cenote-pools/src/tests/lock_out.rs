@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use cenote_store::params;
 use cenote_wire::idp::Operation;
 use serde_json::json;
 
@@ -20,6 +19,9 @@ on_both_engines! {
     who_may_not_sign_in_yet_is_not_locked_out_by_the_right_password,
     a_busy_server_locks_nobody_out,
     too_many_from_one_address,
+    a_success_elsewhere_gives_an_address_nothing_back,
+    an_ipv6_network_is_one_address,
+    an_attempt_that_an_address_may_not_make_counts_for_nobody,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -120,14 +122,14 @@ async fn an_unknown_user_locks_like_a_known_one(world: World) {
     assert_eq!(hiding.sign_in("NoBody", PASSWORD).await, refused(LOCKED), "one name, however it is written");
     assert_eq!(hiding.admin_sign_in("nobody", PASSWORD).await, refused(LOCKED));
     let rows = world.store.read("select subject from attempts limit 10", vec![]).await.unwrap();
-    assert_eq!(rows.len(), 1);
-    assert!(!rows[0].text(0).unwrap().contains("nobody"), "the name is not kept");
+    assert_eq!(rows.len(), 2, "for the name, and for the name at this address");
+    assert!(rows.iter().all(|row| !row.text(0).unwrap().contains("nobody")), "the name is not kept");
     // Where existence is no secret, nothing is counted for nobody.
     let open = world.client(&pool, json!({})).await;
     for _ in 0..7 {
         assert_eq!(open.sign_in("nobody2", WRONG).await, refused(NO_USER));
     }
-    assert_eq!(world.rows("select count(*) from attempts").await, 1);
+    assert_eq!(world.rows("select count(*) from attempts").await, 2);
 }
 
 async fn who_may_not_sign_in_yet_is_not_locked_out_by_the_right_password(world: World) {
@@ -165,10 +167,9 @@ async fn a_busy_server_locks_nobody_out(world: World) {
             "AuthParameters": client.credentials("nobody", PASSWORD)});
         assert_eq!(busy.refusal(Operation::InitiateAuth, request).await, expected);
     }
-    let sql = "delete from attempts where failures = 0";
-    world.store.apply(cenote_store::Batch::new().one(sql, params![], "nobody's")).await.unwrap();
-    let left = world.store.read_one("select failures, locked_until from attempts", params![]).await.unwrap().unwrap();
-    assert_eq!((left.int(0).unwrap(), left.int(1).unwrap()), (4, 0), "nothing was compared, and nothing forgotten");
+    assert_eq!(world.rows("select count(*) from attempts where failures = 0").await, 2, "nobody's");
+    let sql = "select count(*) from attempts where failures = 4 and locked_until = 0";
+    assert_eq!(world.rows(sql).await, 2, "nothing was compared, and nothing forgotten");
     fail(&app, "alice", 1).await;
     assert_eq!(app.sign_in("alice", PASSWORD).await, refused(LOCKED));
 }
@@ -204,4 +205,82 @@ async fn too_many_from_one_address(world: World) {
     house.json(Operation::AdminInitiateAuth, admin).await.unwrap();
     world.pass(SECOND);
     assert!(app.answer(&session, "bob", json!({})).await.is_ok(), "what was refused used nothing up");
+}
+
+const DOORS: [Operation; 2] = [Operation::InitiateAuth, Operation::AdminInitiateAuth];
+const MALLORY: &str = "198.51.100.66";
+const HOME: &str = "203.0.113.5";
+
+async fn a_success_elsewhere_gives_an_address_nothing_back(world: World) {
+    let pool = world.pool(json!({})).await;
+    let app = world.client(&pool, json!({"PreventUserExistenceErrors": "ENABLED"})).await;
+    for (door, name) in DOORS.into_iter().zip(["alice", "bob"]) {
+        app.confirmed(name).await;
+        // Between the guesses the user signs in from home, which forgets the user's failures.
+        for guess in 1..=4 {
+            assert_eq!(app.sign_in_from(MALLORY, door, name, WRONG).await, refused(INCORRECT), "{door}: {guess}");
+            assert!(app.sign_in_from(HOME, door, name, PASSWORD).await.is_ok());
+        }
+        for seconds in LOCKS {
+            assert_eq!(app.sign_in_from(MALLORY, door, name, WRONG).await, refused(INCORRECT), "{door}: {seconds} s");
+            let locked = app.sign_in_from(HOME, door, name, PASSWORD).await;
+            assert!(locked.is_ok(), "the address is locked, the user is not: {locked:?}");
+            world.pass(Duration::from_secs(seconds) - MILLISECOND);
+            for password in [WRONG, PASSWORD] {
+                assert_eq!(app.sign_in_from(MALLORY, door, name, password).await, refused(LOCKED), "{seconds} s");
+            }
+            world.pass(MILLISECOND);
+        }
+        assert!(app.sign_in_from(MALLORY, door, name, PASSWORD).await.is_ok(), "a success there forgets there");
+        assert_eq!(world.rows("select count(*) from attempts").await, 0);
+    }
+}
+
+async fn an_ipv6_network_is_one_address(world: World) {
+    let app = world.app(json!({})).await;
+    app.confirmed("alice").await;
+    let door = Operation::InitiateAuth;
+    let same = [
+        ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:0:0:3", "2001:db8::4", "2001:db8::5"],
+        ["192.0.2.9", "::ffff:192.0.2.9", "192.0.2.9", "::ffff:c000:209", "192.0.2.9"],
+    ];
+    for (sources, other) in same.into_iter().zip(["2001:db8:0:1::1", "192.0.2.10"]) {
+        for source in sources {
+            assert_eq!(app.sign_in_from(source, door, "alice", WRONG).await, refused(INCORRECT), "{source}");
+            world.pass(SECOND);
+            assert!(app.sign_in_from(other, door, "alice", PASSWORD).await.is_ok(), "{other}");
+        }
+        assert_eq!(app.sign_in_from(sources[1], door, "alice", WRONG).await, refused(INCORRECT), "the sixth");
+        world.pass(SECOND);
+        assert_eq!(app.sign_in_from(sources[0], door, "alice", PASSWORD).await, refused(LOCKED), "for two seconds");
+        assert!(app.sign_in_from(other, door, "alice", PASSWORD).await.is_ok(), "another network");
+        world.pass(SECOND);
+        assert!(app.sign_in_from(sources[0], door, "alice", PASSWORD).await.is_ok());
+    }
+}
+
+async fn an_attempt_that_an_address_may_not_make_counts_for_nobody(world: World) {
+    let pool = world.pool(json!({})).await;
+    let app = world.client(&pool, json!({"PreventUserExistenceErrors": "ENABLED"})).await;
+    app.confirmed("alice").await;
+    for name in ["alice", "nobody"] {
+        let door = Operation::InitiateAuth;
+        // The user's count is let end while the address's goes on.
+        for _ in 0..4 {
+            assert_eq!(app.sign_in_from(MALLORY, door, name, WRONG).await, refused(INCORRECT));
+        }
+        let forget = cenote_store::Batch::new().any("delete from attempts where factor = 'password'", vec![]);
+        world.store.apply(forget).await.unwrap();
+        assert_eq!(app.sign_in_from(MALLORY, door, name, WRONG).await, refused(INCORRECT));
+        for _ in 0..9 {
+            assert_eq!(app.sign_in_from(MALLORY, door, name, WRONG).await, refused(LOCKED));
+        }
+        let sql = "select count(*) from attempts where factor = 'password' and failures = 1";
+        assert_eq!(world.rows(sql).await, 1, "{name}: what was refused for the address is not counted for the user");
+        for _ in 0..4 {
+            assert_eq!(app.sign_in_from(HOME, door, name, WRONG).await, refused(INCORRECT));
+        }
+        assert_eq!(app.sign_in_from(HOME, door, name, WRONG).await, refused(LOCKED), "the user's own fifth");
+        world.store.apply(cenote_store::Batch::new().any("delete from attempts", vec![])).await.unwrap();
+    }
 }

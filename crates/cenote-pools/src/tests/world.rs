@@ -11,8 +11,8 @@ use cenote_wire::Auth;
 use cenote_wire::idp::Operation;
 use serde_json::{Map, Value, json};
 
-use crate::Deps;
 use crate::testing::{self, House};
+use crate::{Context, Deps};
 
 pub(crate) const PASSWORD: &str = "Correct-Horse-9";
 pub(crate) const NEW_PASSWORD: &str = "Battery-Staple-7";
@@ -51,7 +51,13 @@ impl World {
 
     /// Calls with a root's signature where the operation asks for one.
     pub(crate) async fn call(&self, operation: Operation, input: Value) -> Answer {
+        self.call_from("192.0.2.7", operation, input).await
+    }
+
+    /// The same, from this address.
+    pub(crate) async fn call_from(&self, source: &str, operation: Operation, input: Value) -> Answer {
         let context = if operation.auth() == Auth::Signed { testing::signed() } else { testing::public() };
+        let context = Context { source: source.parse().unwrap(), ..context };
         let body = self.house.service.call(operation, input.to_string().as_bytes(), &context).await;
         let body = body.map_err(|error| error.to_string())?;
         Ok(if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() })
@@ -194,6 +200,17 @@ impl App<'_> {
 
     pub(crate) async fn admin_sign_in(&self, username: &str, password: &str) -> Answer {
         self.admin_initiate("ADMIN_USER_PASSWORD_AUTH", self.credentials(username, password)).await
+    }
+
+    /// Signs in with a password from this address, by either door.
+    pub(crate) async fn sign_in_from(&self, source: &str, door: Operation, name: &str, password: &str) -> Answer {
+        let flow = match door {
+            Operation::AdminInitiateAuth => "ADMIN_USER_PASSWORD_AUTH",
+            _ => "USER_PASSWORD_AUTH",
+        };
+        let request = json!({"UserPoolId": self.pool, "ClientId": self.client, "AuthFlow": flow,
+            "AuthParameters": self.credentials(name, password)});
+        self.world.call_from(source, door, request).await
     }
 
     /// The tokens of a sign-in that succeeds.

@@ -34,15 +34,18 @@ pub fn claim(pool: &PoolId, subject: &str, factor: &str, now: Timestamp) -> Batc
     )
 }
 
-/// The number of failures that an applied [`claim`] gave.
+/// The numbers of failures that applied [`claim`]s gave: the last `N` statements of the batch whose rows these are.
 ///
 /// # Errors
-/// When these are not the rows of a claim.
-pub fn claimed(rows: &[Vec<Row>]) -> Result<i64, StoreError> {
-    match rows {
-        [claim] => claim.first().map_or(Err(StoreError::corrupt("attempts", "failures", "a claim")), |row| row.int(0)),
-        _ => Err(StoreError::corrupt("attempts", "failures", "a claim")),
+/// When these are not the rows of claims.
+pub fn claimed<const N: usize>(rows: &[Vec<Row>]) -> Result<[i64; N], StoreError> {
+    let corrupt = || StoreError::corrupt("attempts", "failures", "a claim");
+    let claims = rows.last_chunk::<N>().ok_or_else(corrupt)?;
+    let mut failures = [0; N];
+    for (number, claim) in failures.iter_mut().zip(claims) {
+        *number = claim.first().ok_or_else(corrupt)?.int(0)?;
     }
+    Ok(failures)
 }
 
 /// Gives back the attempt that was claimed as failure number `failures`, because nothing was compared: takes it and its

@@ -261,12 +261,12 @@ pub fn unchanged(pool: &PoolId, sub: &Sub, version: i64) -> Batch {
     )
 }
 
-/// Keeps a stronger hash of the same password, if it is still that hash: no new version, for nothing that a caller sees
-/// changes.
-pub fn rehash(pool: &PoolId, sub: &Sub, old: &[u8], new: &[u8]) -> Batch {
+/// Keeps what was made anew of the same password (a stronger hash, SRP's verifier), if `old` is still its hash: no new
+/// version, for nothing that a caller sees changes.
+pub fn rehash(pool: &PoolId, sub: &Sub, old: &[u8], new: &[u8], srp: Option<&[u8]>) -> Batch {
     Batch::new().any(
-        "update users set password = $1 where sub = $2 and pool_id = $3 and password = $4",
-        params![new.to_vec(), sub, pool, old.to_vec()],
+        "update users set password = $1, srp = $2 where sub = $3 and pool_id = $4 and password = $5",
+        params![new.to_vec(), srp.map(<[u8]>::to_vec), sub, pool, old.to_vec()],
     )
 }
 

@@ -7,7 +7,7 @@ use cenote_store::records::attempts::{
     FREE_FAILURES, LONGEST_LOCK, claim, claim_in_window, claimed, give_back, reset, sweep,
 };
 use cenote_store::testing::{START, TestStore};
-use cenote_store::{BatchError, Store, params};
+use cenote_store::{Batch, BatchError, Row, Store, params};
 
 use crate::sample::{HOUR, MILLISECOND, SECOND, pool_id};
 use crate::{done, number, on_both_engines, unmet, winners};
@@ -18,6 +18,7 @@ on_both_engines! {
     a_count_is_forgotten_a_quarter_of_an_hour_after_the_lock,
     subjects_factors_and_pools_count_apart,
     a_reset_forgets,
+    two_counts_of_one_attempt,
     what_is_given_back_was_never_made,
     what_others_claimed_stays_when_one_gives_back,
     many_at_once_get_no_more_than_the_free_ones,
@@ -28,10 +29,15 @@ on_both_engines! {
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 
+fn failures(rows: &[Vec<Row>]) -> i64 {
+    let [failures] = claimed(rows).unwrap();
+    failures
+}
+
 /// The count that an attempt gives, or `None` while it is locked.
 async fn attempt(store: &Store, at: Timestamp) -> Option<i64> {
     match store.apply(claim(&pool_id(1), "s", "password", at)).await {
-        Ok(rows) => Some(claimed(&rows).unwrap()),
+        Ok(rows) => Some(failures(&rows)),
         Err(BatchError::Unmet { tag: "Locked", .. }) => None,
         Err(other) => panic!("{other:?}"),
     }
@@ -93,7 +99,7 @@ async fn subjects_factors_and_pools_count_apart(store: TestStore) {
     for (pool, subject, factor) in keys {
         for expected in 1..=5 {
             let rows = store.apply(claim(&pool_id(pool), subject, factor, START)).await.unwrap();
-            assert_eq!(claimed(&rows).unwrap(), expected);
+            assert_eq!(failures(&rows), expected);
         }
     }
     for (pool, subject, factor) in keys {
@@ -113,7 +119,25 @@ async fn a_reset_forgets(store: TestStore) {
     done(&store, reset(&pool_id(1), "nobody", "password")).await;
 }
 
-fn back(failures: i64) -> cenote_store::Batch {
+async fn two_counts_of_one_attempt(store: TestStore) {
+    let claims = |address: &str| {
+        let claim = |factor: &str| claim(&pool_id(1), "s", factor, START);
+        Batch::new().any("delete from counters", params![]).extend(claim("password")).extend(claim(address))
+    };
+    for (address, expected) in [("password/a", [1, 1]), ("password/b", [2, 1]), ("password/a", [3, 2])] {
+        let rows = store.apply(claims(address)).await.unwrap();
+        assert_eq!(claimed::<2>(&rows).unwrap(), expected);
+        assert!(claimed::<4>(&rows).is_err() && claimed::<3>(&rows).is_err(), "not all of them are claims");
+    }
+    for _ in 0..3 {
+        done(&store, claim(&pool_id(1), "s", "password/a", START)).await;
+    }
+    assert_eq!(unmet(&store, claims("password/a")).await, "Locked");
+    assert_eq!(row(&store).await.0, 3, "what one count refuses the other does not count");
+    assert_eq!(claimed::<2>(&store.apply(claims("password/b")).await.unwrap()).unwrap(), [4, 2]);
+}
+
+fn back(failures: i64) -> Batch {
     give_back(&pool_id(1), "s", "password", failures)
 }
 
@@ -157,7 +181,7 @@ async fn many_at_once_get_no_more_than_the_free_ones(store: TestStore) {
     assert_eq!((row(&store).await.0, row(&store).await.1), (5, 1000));
 }
 
-fn window(pool: &PoolId, subject: &str, at: Timestamp) -> cenote_store::Batch {
+fn window(pool: &PoolId, subject: &str, at: Timestamp) -> Batch {
     claim_in_window(pool, subject, "resend", 3, HOUR, at)
 }
 

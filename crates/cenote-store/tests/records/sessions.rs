@@ -2,7 +2,7 @@
 
 use cenote_store::Batch;
 use cenote_store::params;
-use cenote_store::records::sessions::{consume, is_used, sweep};
+use cenote_store::records::sessions::{consume, is_used, release, sweep};
 use cenote_store::testing::{START, TestStore};
 
 use crate::sample::SECOND;
@@ -20,6 +20,8 @@ async fn a_session_is_used_up_by_one(store: TestStore) {
     let batch = Batch::new().one(tally, params![], "T").extend(consume("a", START));
     assert_eq!(unmet(&store, batch).await, "SessionUsed");
     assert_eq!(number(&store, "select count(*) from counters").await, 0);
+    done(&store, release("a")).await;
+    done(&store, consume("a", START)).await;
 }
 
 async fn a_sweep_takes_what_ended(store: TestStore) {

@@ -114,11 +114,15 @@ async fn a_sign_in_holds_on_to_what_it_read(store: TestStore) {
 
 async fn a_stronger_hash_of_the_same_password(store: TestStore) {
     let id = with_users(&store, 1).await;
-    done(&store, rehash(&id, &sub(1), &[1, 2, 3], &[4])).await;
+    done(&store, rehash(&id, &sub(1), &[1, 2, 3], &[4], Some(&[7]))).await;
     let read = by_sub(&store, 1).await;
-    assert_eq!((read.password, read.version), (Some(vec![4]), 1));
-    done(&store, rehash(&id, &sub(1), &[1, 2, 3], &[5])).await;
-    assert_eq!(by_sub(&store, 1).await.password, Some(vec![4]), "it is another password by now");
+    assert_eq!((read.password, read.srp, read.version), (Some(vec![4]), Some(vec![7]), 1));
+    done(&store, rehash(&id, &sub(1), &[1, 2, 3], &[5], None)).await;
+    let read = by_sub(&store, 1).await;
+    assert_eq!((read.password, read.srp), (Some(vec![4]), Some(vec![7])), "it is another password by now");
+    done(&store, rehash(&id, &sub(1), &[4], &[4], None)).await;
+    let read = by_sub(&store, 1).await;
+    assert_eq!((read.password, read.srp), (Some(vec![4]), None), "a verifier is dropped");
 }
 
 async fn tokens_are_only_ever_ended_later(store: TestStore) {
