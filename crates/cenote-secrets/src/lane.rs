@@ -84,7 +84,7 @@ impl HeavyLane {
 }
 
 /// One thread less than there are cores, so that arithmetic never starves everything else; at least one. For each, 512
-/// pieces of work may wait: at 1.5 ms a piece the last of them waits less than a second.
+/// pieces of work may wait: at 2 ms a piece the last of them waits a second.
 impl Default for HeavyLane {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);

@@ -4,11 +4,12 @@ use cenote_base::{Random, RandomExt, Secret};
 use crypto_bigint::U3072;
 use zeroize::Zeroizing;
 
-use super::SrpError;
-use super::group::{Element, read};
+use super::group::{EXPONENT, Element, read};
 use super::number::{from_hex, significant, to_hex};
 use super::proof::{Message, scrambler, session_key, sign};
+use super::table::generator_to_the;
 use super::verifier::private_key;
+use super::{ClientPublic, SrpError};
 
 /// Most bytes of a; real clients draw 128.
 const MAX_SECRET: usize = 256;
@@ -32,8 +33,10 @@ pub struct Answer<'a> {
 
 impl Client {
     /// Draws a: 32 bytes, which is all that the security needs and a quarter of what real clients take.
-    pub fn new(random: &dyn Random) -> Option<Self> {
-        Self::with_secret(&random.bytes::<32>())
+    pub fn new(random: &dyn Random) -> Self {
+        let secret = Zeroizing::new(random.bytes::<EXPONENT>());
+        let public = generator_to_the(&secret).to_bytes().to_vec();
+        Self { secret: Zeroizing::new(secret.to_vec()), public }
     }
 
     /// With a given a, big-endian, of at most 256 bytes; `None` when it is longer.
@@ -71,15 +74,25 @@ impl Client {
     }
 
     /// S = (B − k·g^x)^(a + u·x).
-    pub(super) fn shared_secret(&self, b: &[u8], x: &[u8; 32], u: &[u8; 32]) -> Result<Zeroizing<Element>, SrpError> {
+    pub(super) fn shared_secret(
+        &self,
+        b: &[u8],
+        x: &[u8; EXPONENT],
+        u: &[u8; EXPONENT],
+    ) -> Result<Zeroizing<Element>, SrpError> {
         let number = |bytes| read(bytes).ok_or(SrpError::TooLong);
         // a has at most 2048 bits and the product 512: the sum needs one more than the longer of them.
         let exponent =
             Zeroizing::new(number(x)?.wrapping_mul(&*number(u)?).wrapping_add(&*number(self.secret.as_ref())?));
         let base = Element::reduced(significant(b)).ok_or(SrpError::TooLong)?;
-        let base = base.minus(&Element::MULTIPLIER.times(&Element::GENERATOR.pow_secret(x)));
+        let base = base.minus(&Element::MULTIPLIER.times(&Element::GENERATOR.pow(x)));
         Ok(Zeroizing::new(base.pow_wide(&exponent, bits(self.secret.len().max(64) + 1))))
     }
+}
+
+/// One general exponentiation with 256 bits, big-endian: the unit of the limit that the benchmark states for a sign-in.
+pub fn power(base: &ClientPublic, exponent: &[u8; EXPONENT]) -> Vec<u8> {
+    base.element().pow(exponent).to_bytes().to_vec()
 }
 
 /// The bits of so many bytes.

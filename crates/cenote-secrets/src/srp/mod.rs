@@ -4,9 +4,10 @@
 //! with a [`Challenge`], and what comes back is a signature that [`check`] compares. Users and devices differ in names
 //! only: a user's group is the part of the pool id after its first `_`, a device's is its DeviceGroupKey.
 //!
-//! Everything here is arithmetic without I/O, about a millisecond or more of a core for each step: run it in a
-//! [`HeavyLane`](crate::HeavyLane), never on the threads that answer requests. Times depend on nothing secret, with the
-//! one exception that the protocol itself makes: numbers are hashed without their leading zero bytes.
+//! Everything here is arithmetic without I/O: a verifier and a challenge take 0.2 ms of a core, [`check`] takes 2 ms.
+//! Run them in a [`HeavyLane`](crate::HeavyLane), never on the threads that answer requests; reading and writing the
+//! values takes microseconds. Times depend on nothing secret, with the one exception that the protocol itself makes:
+//! numbers are hashed without their leading zero bytes.
 
 mod challenge;
 pub mod client;

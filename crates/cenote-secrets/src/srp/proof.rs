@@ -58,8 +58,8 @@ pub(super) fn shared_secret(
     verifier: &Verifier,
     u: &[u8; EXPONENT],
 ) -> Zeroizing<Element> {
-    let base = Zeroizing::new(a.element().times(&verifier.v().pow_public(u)));
-    Zeroizing::new(base.pow_secret(challenge.secret()))
+    let base = Zeroizing::new(a.element().times(&verifier.v().pow(u)));
+    Zeroizing::new(base.pow(challenge.secret()))
 }
 
 /// u = H(pad(A) ‖ pad(B)), which both sides may know and which must not be 0.
