@@ -5,7 +5,7 @@ use cenote_wire::idp::{Operation, ops};
 use cenote_wire::{Api, ApiError, Auth, Target, json};
 use serde::Deserialize;
 
-use crate::operations::{clients, pools, sign_in, sign_up, tokens, users};
+use crate::operations::{clients, pools, refresh, sign_in, sign_up, tokens, users};
 use crate::{Context, Deps};
 
 /// User pools: answers every operation of cognito-idp.
@@ -50,6 +50,7 @@ operations! {
     AdminInitiateAuth => sign_in::admin_initiate_auth,
     AdminRespondToAuthChallenge => sign_in::admin_respond_to_auth_challenge,
     AdminSetUserPassword => users::admin_set_user_password,
+    AdminUserGlobalSignOut => tokens::admin_user_global_sign_out,
     ConfirmSignUp => sign_up::confirm_sign_up,
     CreateUserPool => pools::create_user_pool,
     CreateUserPoolClient => clients::create_user_pool_client,
@@ -57,6 +58,7 @@ operations! {
     DeleteUserPoolClient => clients::delete_user_pool_client,
     DescribeUserPool => pools::describe_user_pool,
     DescribeUserPoolClient => clients::describe_user_pool_client,
+    GetTokensFromRefreshToken => refresh::get_tokens_from_refresh_token,
     GetUser => users::get_user,
     GlobalSignOut => tokens::global_sign_out,
     InitiateAuth => sign_in::initiate_auth,

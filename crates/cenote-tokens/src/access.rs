@@ -2,6 +2,8 @@
 //!
 //! Order: form → the pool that `iss` names → signature by the pool's access-token key → issuer, kind, times → scope →
 //! user and family, read now and never from a cache, in one statement → enabled → not revoked.
+//!
+//! Form and signature of a token that was good a moment ago are not looked at again (`verified.rs`).
 
 use std::fmt;
 
@@ -12,8 +14,8 @@ use cenote_store::{Store, StoreError};
 
 use crate::claims::Claims;
 use crate::families::USER_ADMIN_SCOPE;
-use crate::jws::{Flaw, Token};
-use crate::signing::{Expect, SigningError, SigningKeys, TokenError, TokenUse};
+use crate::jws::Flaw;
+use crate::signing::{SigningError, SigningKeys, TokenError};
 
 /// Why an access token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,10 +131,7 @@ impl AccessCheck {
         scope: &str,
         now: Timestamp,
     ) -> Result<AccessContext, AccessTokenError> {
-        let token = Token::parse(token)?;
-        let pool = issuing_pool(&token.claimed_issuer()?)?;
-        let expect = Expect { pool: &pool, token_use: TokenUse::Access, client: None, now };
-        let claims = self.signing.verify_parsed(&token, &expect).await?;
+        let (pool, claims) = self.signing.verify_access(token, now).await?;
         let scopes: Vec<String> = claims.scopes().map(str::to_owned).collect();
         if !scopes.iter().any(|granted| granted == scope) {
             return Err(AccessTokenError::MissingScope);
@@ -158,11 +157,6 @@ impl AccessCheck {
         }
         Ok(AccessContext { user, family, pool, client, scopes, claims })
     }
-}
-
-/// The pool that an issuer names: the last segment of its path. Whether it is that pool's issuer, the keys decide.
-fn issuing_pool(issuer: &str) -> Result<PoolId, Flaw> {
-    issuer.rsplit('/').next().and_then(|pool| pool.parse().ok()).ok_or(Flaw::Issuer)
 }
 
 fn parsed<T: std::str::FromStr>(claims: &Claims, name: &str) -> Result<T, Flaw> {

@@ -4,6 +4,10 @@
 //! the last refresh may live (`FAMILIES_KEPT` in the store's `records/swept.rs`). Tokens of clients with token revocation
 //! disabled carry no `origin_jti` and so cannot be traced to their family; they are checked against the user's
 //! `tokens_valid_after`.
+//!
+//! Where the app client rotates, each use of the refresh token replaces it: the family's generation rises, and the token
+//! names its own ([`turn`], docs/decisions/0024-refresh-rotation.md).
+//!
 //! Tokens count in whole seconds, so a sign-out and the next sign-in may fall into one second. Two rules keep them apart:
 //! a sign-out sets [`signed_out_at`], and a sign-in's `auth_time` is the first whole second not before that. Then a token
 //! is good exactly when its `auth_time` is not before `tokens_valid_after`.
@@ -74,4 +78,122 @@ pub fn auth_time(now: Timestamp, user: &UserRecord) -> Timestamp {
 /// what the next sign-in issues is not.
 pub fn signed_out_at(now: Timestamp) -> Timestamp {
     now + Duration::from_millis(1)
+}
+
+/// What becomes of a refresh token that is used and good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is the present one, and stays so: the client does not rotate.
+    Keep,
+    /// It is the present one, and the next takes its place: see [`rotated`].
+    Rotate,
+    /// It was replaced a moment ago, so the answer with its successor may have got lost: the present one is given again.
+    Retry,
+}
+
+/// What becomes of the family's refresh token of this `generation`; `None` when it was replaced and nobody may use it
+/// any more. `grace`: how long a token is good after it was replaced, where the client rotates; `None` where it does
+/// not, then only the present token is good.
+pub fn turn(family: &FamilyRecord, generation: i64, grace: Option<Duration>, now: Timestamp) -> Option<Turn> {
+    if generation == family.generation {
+        return Some(if grace.is_some() { Turn::Rotate } else { Turn::Keep });
+    }
+    let is_previous = generation.checked_add(1) == Some(family.generation);
+    let since = now.since(family.rotated_at?);
+    (is_previous && grace.is_some_and(|grace| since < grace)).then_some(Turn::Retry)
+}
+
+/// The family after a rotation now, as [`cenote_store::records::families::rotate`] writes it.
+pub fn rotated(family: &FamilyRecord, now: Timestamp) -> FamilyRecord {
+    FamilyRecord {
+        generation: family.generation.saturating_add(1),
+        rotated_at: Some(now),
+        last_active_at: now,
+        ..family.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn family(generation: i64, rotated_at: Option<Timestamp>) -> FamilyRecord {
+        FamilyRecord {
+            origin_jti: "3c6ea56b-0000-4000-8000-000000000001".into(),
+            pool_id: "us-east-1_AbCdEfGhI".parse().unwrap(),
+            sub: "34c84488-e0e1-70ae-d2ee-991ad1a898c8".parse().unwrap(),
+            client_id: "26cb2c60kq7nbmas7rbme9b6pp".parse().unwrap(),
+            generation,
+            rotated_at,
+            scopes: USER_ADMIN_SCOPE.into(),
+            methods: "[]".into(),
+            device_key: None,
+            sso_id: None,
+            session_id: None,
+            details: "{}".into(),
+            auth_time: Timestamp::from_secs(1),
+            created_at: Timestamp::from_secs(1),
+            last_active_at: Timestamp::from_secs(1),
+            expires_at: Timestamp::from_secs(10_000),
+        }
+    }
+
+    #[test]
+    fn the_present_token_rotates_where_the_client_does() {
+        let (grace, now) = (Some(Duration::ZERO), Timestamp::from_secs(100));
+        for family in [family(0, None), family(3, Some(now))] {
+            assert_eq!(turn(&family, family.generation, grace, now), Some(Turn::Rotate));
+            assert_eq!(turn(&family, family.generation, None, now), Some(Turn::Keep));
+        }
+    }
+
+    #[test]
+    fn the_token_before_is_good_for_the_grace_period() {
+        let (grace, at) = (Duration::from_secs(60), Timestamp::from_secs(100));
+        let family = family(3, Some(at));
+        let (just, over) = (at + Duration::from_millis(59_999), at + grace);
+        for now in [at, just] {
+            assert_eq!(turn(&family, 2, Some(grace), now), Some(Turn::Retry));
+            assert_eq!(turn(&family, 1, Some(grace), now), None, "but none before that");
+            assert_eq!(turn(&family, 2, Some(Duration::ZERO), now), None, "unless there is no grace");
+            assert_eq!(turn(&family, 2, None, now), None, "or no rotation any more");
+        }
+        assert_eq!(turn(&family, 2, Some(grace), over), None);
+        // The node that rotated it has a clock that goes ahead.
+        assert_eq!(turn(&family, 2, Some(grace), Timestamp::from_secs(99)), Some(Turn::Retry));
+        assert_eq!(turn(&family, 2, Some(Duration::ZERO), Timestamp::from_secs(99)), None);
+    }
+
+    proptest! {
+        /// Whoever uses the newest token, and repeats within the grace period a use whose answer got lost, is
+        /// never refused; whoever comes with an older token always is.
+        #[test]
+        fn who_keeps_the_newest_token_stays(
+            steps in prop::collection::vec((0..100_i64, any::<bool>()), 1..40),
+            grace in 0..=60_u64,
+        ) {
+            let grace = Duration::from_secs(grace);
+            let (mut family, mut mine, mut now) = (family(0, None), 0, Timestamp::from_secs(100));
+            for (wait, is_lost) in steps {
+                now = now + Duration::from_secs(wait.unsigned_abs());
+                let is_late = mine < family.generation && now.since(family.rotated_at.unwrap()) >= grace;
+                let found = turn(&family, mine, Some(grace), now);
+                prop_assert_eq!(found.is_none(), is_late);
+                for older in 0..mine.min(family.generation - 1) {
+                    prop_assert_eq!(turn(&family, older, Some(grace), now), None);
+                }
+                match found {
+                    Some(Turn::Rotate) => family = rotated(&family, now),
+                    Some(Turn::Retry) => {}
+                    _ => return Ok(()),
+                }
+                prop_assert_eq!(family.expires_at, Timestamp::from_secs(10_000), "it does not slide");
+                if !is_lost {
+                    mine = family.generation;
+                }
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::crypto::CryptoFailed;
+use crate::families::{Turn, turn};
 use crate::keyring::{Keyring, KeyringError, Purpose, Scope};
 use crate::seal;
 
@@ -76,8 +78,8 @@ pub enum RefreshError {
     /// Its family is gone: signed out, or revoked.
     #[error("the refresh token has been revoked")]
     Revoked,
-    /// It was replaced by rotation.
-    #[error("the refresh token was replaced by rotation")]
+    /// It was replaced by rotation, so two had it: its family is ended.
+    #[error("the refresh token was used again after its replacement")]
     Reused,
     /// The user may not sign in.
     #[error("the user is disabled")]
@@ -114,6 +116,33 @@ impl From<KeyringError> for RefreshError {
             other => Self::Unavailable(other),
         }
     }
+}
+
+/// A refresh token that is this client's and has not ended, whose user may sign in and whose family stands. Whether it
+/// is still the family's token is not decided yet: [`RefreshTokens::admit`] does.
+#[derive(Debug)]
+pub struct Presented {
+    user: UserRecord,
+    family: FamilyRecord,
+    generation: i64,
+}
+
+impl Presented {
+    /// The user, as it is now: whom a SECRET_HASH has to be made for.
+    pub fn user(&self) -> &UserRecord {
+        &self.user
+    }
+}
+
+/// A refresh token that is good.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The user, as it is now.
+    pub user: UserRecord,
+    /// The sign-in.
+    pub family: FamilyRecord,
+    /// What becomes of the token.
+    pub turn: Turn,
 }
 
 /// Makes and checks refresh tokens. Cheap to clone.
@@ -177,16 +206,12 @@ impl RefreshTokens {
         Ok(RefreshClaims { origin_jti, pool, client: client_id, sub, generation, expires_at })
     }
 
-    /// The one check of refresh tokens: it opens, is this client's, has not ended, its user may sign in, and its family
-    /// stands at the same generation. One statement.
+    /// The one check of refresh tokens, its first half: it opens, is this client's, has not ended, its user may sign in,
+    /// and its family stands. One statement.
     ///
     /// # Errors
-    /// See [`RefreshError`].
-    pub async fn check_refresh(
-        &self,
-        token: &str,
-        client: &ClientId,
-    ) -> Result<(UserRecord, FamilyRecord), RefreshError> {
+    /// See [`RefreshError`]; never [`RefreshError::Reused`].
+    pub async fn check_refresh(&self, token: &str, client: &ClientId) -> Result<Presented, RefreshError> {
         let claims = self.open(token).await?;
         if claims.client != *client {
             return Err(RefreshError::Invalid);
@@ -204,10 +229,31 @@ impl RefreshTokens {
         if self.clock.now() >= family.expires_at {
             return Err(RefreshError::Expired);
         }
-        if claims.generation < family.generation {
-            return Err(RefreshError::Reused);
+        Ok(Presented { user, family, generation: claims.generation })
+    }
+
+    /// The second half, for callers who have proved that they are the client: what becomes of the token, see
+    /// [`crate::families::turn`]. A token that was used again after its replacement ends its family: one of the two who
+    /// had it is a thief, and nobody can tell which.
+    ///
+    /// # Errors
+    /// [`RefreshError::Reused`], or when the store does not answer.
+    pub async fn admit(&self, presented: Presented, grace: Option<Duration>) -> Result<Admitted, RefreshError> {
+        let Presented { user, family, generation } = presented;
+        if let Some(turn) = turn(&family, generation, grace, self.clock.now()) {
+            return Ok(Admitted { user, family, turn });
         }
-        Ok((user, family))
+        self.store.apply(families::delete(&family.origin_jti)).await.map_err(KeyringError::Write)?;
+        tracing::warn!(
+            pool = %family.pool_id,
+            client = %family.client_id,
+            sub = %family.sub,
+            origin_jti = family.origin_jti,
+            generation,
+            present = family.generation,
+            "a refresh token was used again after its replacement: the sign-in is ended"
+        );
+        Err(RefreshError::Reused)
     }
 }
 

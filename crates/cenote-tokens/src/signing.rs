@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::RsaKeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cenote_base::{ClientId, Clock, Fault, PoolId, Random, RandomExt, Secret, Timestamp};
@@ -32,7 +32,9 @@ use crate::jwks;
 use crate::jws::{self, Flaw, RS256, Token};
 use crate::keyring::{Keyring, KeyringError, Purpose, Scope};
 use crate::loads::{FOR_EVER, Failure, Loads};
+use crate::pool_keys::{PoolKey, PoolKeys, State, TABLE};
 use crate::stock::{NewPair, Stock};
+use crate::verified::{Verified, VerifiedTokens};
 
 /// How many pools' published keys are kept: about 5 kB each.
 const CACHED_POOLS: usize = 4096;
@@ -50,9 +52,6 @@ pub const JWKS_MAX_AGE: Duration = Duration::from_secs(3600);
 /// How long a new key may take from its making until every node publishes it: the commit, the nodes' caches, clocks that
 /// differ.
 const PUBLISHED_WITHIN: Duration = Duration::from_secs(60);
-
-/// How far ahead the clock of the node that issued a token may be.
-const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 
 /// The two kinds of token that are signed. Each has keys of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,97 +147,6 @@ pub struct Expect<'a> {
     pub now: Timestamp,
 }
 
-/// A published key.
-struct PoolKey {
-    kid: String,
-    token_use: TokenUse,
-    state: State,
-    activates_at: Timestamp,
-    retires_at: Option<Timestamp>,
-    sealed: Vec<u8>,
-    public: ParsedPublicKey,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Pending,
-    Active,
-    Retired,
-}
-
-impl State {
-    const ALL: [Self; 3] = [Self::Pending, Self::Active, Self::Retired];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Active => "active",
-            Self::Retired => "retired",
-        }
-    }
-}
-
-impl PoolKey {
-    fn is_published(&self, now: Timestamp) -> bool {
-        self.state != State::Retired || self.retires_at.is_none_or(|end| now < end)
-    }
-
-    fn may_sign(&self, now: Timestamp) -> bool {
-        self.state != State::Retired && self.activates_at <= now
-    }
-}
-
-/// What is cached of a pool.
-struct PoolKeys {
-    issuer: String,
-    /// ID tokens' keys first, within a kind the newest first.
-    keys: Vec<Arc<PoolKey>>,
-    jwks: Arc<str>,
-}
-
-impl PoolKeys {
-    fn verify(&self, token: &Token<'_>, expect: &Expect<'_>) -> Result<Claims, TokenError> {
-        let key = self
-            .keys
-            .iter()
-            .find(|key| key.kid == token.kid && key.token_use == expect.token_use && key.is_published(expect.now))
-            .ok_or(Flaw::Key)?;
-        if token.alg != RS256 {
-            return Err(Flaw::Algorithm.into());
-        }
-        let claims = Claims::new(token.verify(&key.public)?);
-        let (client_claim, wanted) = match expect.token_use {
-            TokenUse::Id => ("aud", expect.client),
-            TokenUse::Access => ("client_id", expect.client),
-        };
-        if claims.text("iss") != Some(&self.issuer) {
-            return Err(Flaw::Issuer.into());
-        }
-        if claims.text("token_use") != Some(expect.token_use.as_str()) {
-            return Err(Flaw::TokenUse.into());
-        }
-        if wanted.is_some_and(|client| claims.text(client_claim) != Some(client.as_str())) {
-            return Err(Flaw::Client.into());
-        }
-        check_times(&claims, expect.now)?;
-        Ok(claims)
-    }
-}
-
-/// `exp` and `iat` must be there, `nbf` may be (RFC 7519 §4.1.4 to 4.1.6).
-fn check_times(claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
-    let expires_at = claims.time("exp").ok_or(Flaw::Claims)?;
-    let issued_at = claims.time("iat").ok_or(Flaw::Claims)?;
-    let not_before = match claims.get("nbf") {
-        None => issued_at,
-        Some(_) => claims.time("nbf").ok_or(Flaw::Claims)?,
-    };
-    if issued_at.max(not_before) > now + CLOCK_LEEWAY {
-        return Err(Flaw::NotYet.into());
-    }
-    if now >= expires_at { Err(TokenError::Expired) } else { Ok(()) }
-}
-
 /// The signing keys of all pools. Cheap to clone; all clones share one cache.
 #[derive(Clone)]
 pub struct SigningKeys(Arc<Inner>);
@@ -251,6 +159,7 @@ struct Inner {
     pools: Loads<Arc<PoolKeys>, SigningError>,
     pairs: Loads<Arc<RsaKeyPair>, SigningError>,
     stock: Arc<Stock>,
+    verified: VerifiedTokens,
 }
 
 impl fmt::Debug for SigningKeys {
@@ -265,7 +174,7 @@ impl SigningKeys {
         let pools = Loads::new(CACHED_POOLS, Arc::clone(&clock));
         let pairs = Loads::new(CACHED_PAIRS, Arc::clone(&clock));
         let stock = Stock::new();
-        Self(Arc::new(Inner { store, keyring, clock, random, pools, pairs, stock }))
+        Self(Arc::new(Inner { store, keyring, clock, random, pools, pairs, stock, verified: VerifiedTokens::new() }))
     }
 
     /// From now on keeps this many new key pairs ready, made in the background; a pool takes two. None until then. Must be
@@ -355,15 +264,33 @@ impl SigningKeys {
     /// [`TokenError::Invalid`], [`TokenError::Expired`] (only of a token that is right in all else), or
     /// [`TokenError::Unavailable`] when the store does not answer.
     pub async fn verify(&self, token: &str, expect: &Expect<'_>) -> Result<Claims, TokenError> {
-        self.verify_parsed(&Token::parse(token)?, expect).await
+        let token = Token::parse(token)?;
+        self.keys_for_verifying(expect.pool).await?.verify(&token, expect)
     }
 
-    pub(crate) async fn verify_parsed(&self, token: &Token<'_>, expect: &Expect<'_>) -> Result<Claims, TokenError> {
-        match self.pool_keys(expect.pool).await {
-            Ok(keys) => keys.verify(token, expect),
-            Err(SigningError::NoSuchPool(_)) => Err(Flaw::Issuer.into()),
-            Err(error) => Err(TokenError::Unavailable(error)),
+    /// As [`SigningKeys::verify`], of an access token of whichever pool it names; also gives the pool. Whether the signature
+    /// is right is remembered (see `verified.rs`), all else is checked each time.
+    pub(crate) async fn verify_access(&self, text: &str, now: Timestamp) -> Result<(PoolId, Claims), TokenError> {
+        let expect = |pool| Expect { pool, token_use: TokenUse::Access, client: None, now };
+        let digest = Verified::digest(text);
+        if let Some(known) = self.0.verified.get(&digest) {
+            let keys = self.keys_for_verifying(&known.pool).await?;
+            let claims = keys.verify_signed(&known.kid, &known.payload, &expect(&known.pool))?;
+            return Ok((known.pool.clone(), claims));
         }
+        let token = Token::parse(text)?;
+        let pool = issuing_pool(&token.claimed_issuer()?)?;
+        let claims = self.keys_for_verifying(&pool).await?.verify(&token, &expect(&pool))?;
+        let kid = token.kid.as_str().into();
+        self.0.verified.insert(digest, Verified { pool: pool.clone(), kid, payload: token.payload().into() });
+        Ok((pool, claims))
+    }
+
+    async fn keys_for_verifying(&self, pool: &PoolId) -> Result<Arc<PoolKeys>, TokenError> {
+        self.pool_keys(pool).await.map_err(|error| match error {
+            SigningError::NoSuchPool(_) => Flaw::Issuer.into(),
+            error => TokenError::Unavailable(error),
+        })
     }
 
     /// Forgets what this node has cached of the pool: for who has just deleted it or changed its keys. Other nodes follow
@@ -401,7 +328,7 @@ impl SigningKeys {
         let mut keys = Vec::with_capacity(records.len());
         let mut published = Vec::with_capacity(records.len());
         for record in &records {
-            let key = pool_key(record)?;
+            let key = PoolKey::from_record(record)?;
             if key.is_published(loaded_at) {
                 published.push((record.kid.as_str(), record.public_key.as_slice()));
             }
@@ -446,27 +373,12 @@ impl SigningKeys {
     }
 }
 
-const TABLE: &str = "signing_keys";
+/// The pool that an issuer names: the last segment of its path. Whether it is that pool's issuer, the keys decide.
+fn issuing_pool(issuer: &str) -> Result<PoolId, Flaw> {
+    issuer.rsplit('/').next().and_then(|pool| pool.parse().ok()).ok_or(Flaw::Issuer)
+}
 
 /// Where a sealed private key belongs.
 fn context<'a>(pool: &'a PoolId, token_use: TokenUse, kid: &'a str) -> [&'a str; 3] {
     [pool.as_str(), token_use.as_str(), kid]
-}
-
-fn pool_key(record: &SigningKeyRecord) -> Result<PoolKey, StoreError> {
-    let corrupt = |column| StoreError::corrupt(TABLE, column, record.kid.as_str());
-    if record.algorithm != RS256 {
-        return Err(corrupt("algorithm"));
-    }
-    let token_use = [TokenUse::Id, TokenUse::Access].into_iter().find(|use_| use_.as_str() == record.token_use);
-    Ok(PoolKey {
-        kid: record.kid.clone(),
-        token_use: token_use.ok_or_else(|| corrupt("token_use"))?,
-        state: State::ALL.into_iter().find(|state| state.as_str() == record.state).ok_or_else(|| corrupt("state"))?,
-        activates_at: record.activates_at,
-        retires_at: record.retires_at,
-        sealed: record.private_key.clone(),
-        public: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &record.public_key)
-            .map_err(|_| corrupt("public_key"))?,
-    })
 }

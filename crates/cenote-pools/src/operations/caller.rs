@@ -83,3 +83,15 @@ pub(crate) fn secret_matches(client: &Client, given: Option<&Secret>) -> bool {
     let given = given.map_or("", Secret::expose).as_bytes();
     client.secrets.iter().fold(false, |found, secret| found | ct_eq(given, secret.expose().as_bytes()))
 }
+
+/// Checks `ClientSecret` of the operations that take the secret itself and answer in NotAuthorizedException.
+pub(crate) fn check_secret(client: &Client, given: Option<Sensitive>) -> Result<(), ApiError> {
+    let given = given.map(Sensitive::into_secret);
+    if secret_matches(client, given.as_ref()) {
+        return Ok(());
+    }
+    Err(ApiError::not_authorized(match given {
+        Some(_) => format!("Unable to verify secret hash for client {}", client.id),
+        None => format!("Client {} is configured for secret but secret was not received", client.id),
+    }))
+}

@@ -11,6 +11,7 @@ mod cursor;
 pub(crate) mod errors;
 pub(crate) mod pools;
 pub mod reap;
+pub(crate) mod refresh;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod tokens;

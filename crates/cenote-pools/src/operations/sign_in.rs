@@ -12,7 +12,7 @@ use cenote_wire::idp::{
 use cenote_wire::{ApiError, Sensitive};
 
 use super::errors::{NEW_PASSWORD, WORDS, Words, not_built};
-use super::{attributes, audit, caller, tokens};
+use super::{attributes, audit, caller, refresh, tokens};
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
@@ -196,7 +196,8 @@ impl Attempt<'_> {
 
     async fn by_refresh_token(&self, parameters: &Parameters) -> Result<Answer, ApiError> {
         let token = required(parameters, "REFRESH_TOKEN")?;
-        let result = tokens::refresh(self.deps, self.pool, self.client, token, parameters.get("SECRET_HASH")).await?;
+        let hash = parameters.get("SECRET_HASH");
+        let result = refresh::without_rotation(self.deps, self.pool, self.client, token, hash).await?;
         Ok(Answer { authentication_result: Some(result), ..Answer::default() })
     }
 

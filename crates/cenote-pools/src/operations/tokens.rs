@@ -1,9 +1,10 @@
-//! The issue of tokens, and what is done with them: refresh, RevokeToken, GlobalSignOut, and the user whose token a
-//! call bears.
+//! The issue of tokens, and what is done with them: RevokeToken, GlobalSignOut and its sibling for administrators, and
+//! the user whose token a call bears. How they are refreshed: [`super::refresh`].
 
 use std::sync::Arc;
 
 use cenote_base::{RandomExt as _, Timestamp};
+use cenote_store::Batch;
 use cenote_store::records::families::{self as family_records, FamilyRecord};
 use cenote_store::records::users::invalidate_tokens;
 use cenote_tokens::families::{SignIn, begin, signed_out_at};
@@ -11,21 +12,19 @@ use cenote_tokens::{
     AccessClaims, AccessTokenError, IdClaims, Issue, Readable, RefreshError, TokenUse, USER_ADMIN_SCOPE,
 };
 use cenote_wire::idp::{
-    AuthenticationResultType, GlobalSignOutRequest, GlobalSignOutResponse, RevokeTokenRequest, RevokeTokenResponse,
+    AdminUserGlobalSignOutRequest, AdminUserGlobalSignOutResponse, AuthenticationResultType, GlobalSignOutRequest,
+    GlobalSignOutResponse, Operation, RevokeTokenRequest, RevokeTokenResponse,
 };
 use cenote_wire::{ApiError, Sensitive};
 
-use super::caller;
+use super::{audit, caller, refresh};
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
 use crate::flows::sign_in::{Authentication, Method};
 use crate::flows::write::{Written, commit};
-use crate::flows::{Refusal, aliases, supported};
+use crate::flows::{Refusal, aliases, find, supported};
 use crate::{Context, Deps};
-
-/// How old a family's time of last activity may be before a refresh writes it anew: refreshing stays a read in between.
-const ACTIVITY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Issues the tokens of a sign-in; what it changed is committed with them. `None` when others changed the user
 /// meanwhile, so that the sign-in has to be decided again.
@@ -65,7 +64,7 @@ pub(crate) async fn issue(
 }
 
 /// Signs an ID token and an access token of this family.
-async fn sign(
+pub(super) async fn sign(
     deps: &Deps,
     pool: &Pool,
     client: &Client,
@@ -120,40 +119,6 @@ async fn sign(
     })
 }
 
-/// New tokens for a refresh token (reference 04 §9). SECRET_HASH is over the stored username.
-pub(crate) async fn refresh(
-    deps: &Deps,
-    pool: &Pool,
-    client: &Client,
-    token: &Sensitive,
-    secret_hash: Option<&Sensitive>,
-) -> Result<AuthenticationResultType, ApiError> {
-    supported::tokens(pool)?;
-    // Said before the token is looked at, in the words of the other flows.
-    caller::require_secret_hash(client, secret_hash)?;
-    let (record, family) = deps.refresh.check_refresh(token.expose(), &client.id).await.map_err(refresh_error)?;
-    let user = User::from_record(record).map_err(Refusal::from)?;
-    if !caller::secret_hash_matches(client, secret_hash, user.username()) {
-        return Err(ApiError::not_authorized(format!("SecretHash does not match for the client: {}", client.id)));
-    }
-    let now = deps.now();
-    if now.since(family.last_active_at) >= ACTIVITY {
-        commit(deps, family_records::touch(&family.origin_jti, now)).await?;
-    }
-    Ok(sign(deps, pool, client, &user, &family, &deps.random.uuid_v4().to_string()).await?)
-}
-
-fn refresh_error(error: RefreshError) -> ApiError {
-    match error {
-        RefreshError::Invalid | RefreshError::UserGone => ApiError::not_authorized("Invalid Refresh Token"),
-        RefreshError::Expired => ApiError::not_authorized("Refresh Token has expired"),
-        RefreshError::Revoked => ApiError::not_authorized("Refresh Token has been revoked"),
-        RefreshError::Reused => ApiError::refresh_token_reuse("Refresh Token has been reused"),
-        RefreshError::UserDisabled => ApiError::not_authorized("User is disabled."),
-        RefreshError::Unavailable(cause) => Refusal::from(cause).into(),
-    }
-}
-
 /// The user whose access token a call bears.
 #[derive(Debug)]
 pub(crate) struct Bearer {
@@ -204,17 +169,31 @@ pub(crate) async fn global_sign_out(
         cenote_wire::ErrorCode::UserNotFound => ApiError::not_authorized("Access Token has been revoked"),
         _ => error,
     })?;
-    sign_out(deps, &bearer.user, deps.now()).await?;
+    commit(deps, signed_out(&bearer.user, deps.now())).await?;
     Ok(GlobalSignOutResponse::default())
 }
 
+/// AdminUserGlobalSignOut: as GlobalSignOut, for any user.
+pub(crate) async fn admin_user_global_sign_out(
+    deps: &Deps,
+    ctx: &Context,
+    input: AdminUserGlobalSignOutRequest,
+) -> Result<AdminUserGlobalSignOutResponse, ApiError> {
+    let pool = caller::pool(deps, input.user_pool_id.as_deref()).await?;
+    let name = input.username.as_ref().map_or("", Sensitive::expose);
+    let user = find::user(deps, &pool, name).await?.ok_or(Refusal::UserNotFound)?;
+    let resource = pool.id.arn(&pool.account).to_string();
+    let audit = audit::row(deps, ctx, Operation::AdminUserGlobalSignOut, &resource);
+    commit(deps, signed_out(&user, deps.now()).extend(audit)).await?;
+    Ok(AdminUserGlobalSignOutResponse::default())
+}
+
 /// Ends all sign-ins of a user, with and without `origin_jti` in their tokens.
-async fn sign_out(deps: &Deps, user: &User, now: Timestamp) -> Result<(), Refusal> {
+fn signed_out(user: &User, now: Timestamp) -> Batch {
     let stored = user.stored();
     // The user's row first: sign-ins hold on to it, so each of them is either seen by the deletion or begins after it.
-    let batch = invalidate_tokens(&stored.pool_id, &stored.sub, signed_out_at(now))
-        .extend(family_records::delete_of_user(&stored.pool_id, &stored.sub));
-    commit(deps, batch).await.map(drop)
+    invalidate_tokens(&stored.pool_id, &stored.sub, signed_out_at(now))
+        .extend(family_records::delete_of_user(&stored.pool_id, &stored.sub))
 }
 
 /// RevokeToken: ends the sign-in of a refresh token. As RFC 7009 §2.2 has it, a token that means nothing (any more) is
@@ -241,7 +220,7 @@ pub(crate) async fn revoke_token(
             commit(deps, family_records::delete(&claims.origin_jti)).await?;
         }
         Ok(_) | Err(RefreshError::Invalid | RefreshError::Expired) => {}
-        Err(error) => return Err(refresh_error(error)),
+        Err(error) => return Err(refresh::error(error)),
     }
     Ok(RevokeTokenResponse::default())
 }

@@ -19,7 +19,7 @@ pub struct FamilyRecord {
     pub client_id: ClientId,
     /// Raised by each rotation of the refresh token.
     pub generation: i64,
-    /// When it was rotated last.
+    /// When its present generation began, if it was ever rotated.
     pub rotated_at: Option<Timestamp>,
     /// The granted scopes, separated by spaces.
     pub scopes: String,
@@ -139,6 +139,17 @@ pub fn insert(family: &FamilyRecord) -> Batch {
 /// Notes that the family's tokens were renewed, if it still stands.
 pub fn touch(origin_jti: &str, now: Timestamp) -> Batch {
     Batch::new().any("update token_families set last_active_at = $1 where origin_jti = $2", params![now, origin_jti])
+}
+
+/// Issues the next generation of the family's refresh token; unmet with `Rotated` when the family is not at this
+/// generation any more, or gone.
+pub fn rotate(origin_jti: &str, generation: i64, now: Timestamp) -> Batch {
+    Batch::new().one(
+        "update token_families set generation = generation + 1, rotated_at = $1, last_active_at = $1 \
+         where origin_jti = $2 and generation = $3",
+        params![now, origin_jti, generation],
+        "Rotated",
+    )
 }
 
 /// Ends a family, whoever asks first. Not an error when it is gone.

@@ -1,7 +1,8 @@
 //! Token families: the one statement behind every token, who may begin one, how they end.
 
 use cenote_store::records::families::{
-    FamilyRecord, client_has_any, delete, delete_of_client, delete_of_user, insert, sweep, touch, user_with_family,
+    FamilyRecord, client_has_any, delete, delete_of_client, delete_of_user, insert, rotate, sweep, touch,
+    user_with_family,
 };
 use cenote_store::records::{pools, users};
 use cenote_store::testing::{START, TestStore};
@@ -13,6 +14,7 @@ on_both_engines! {
     a_family_is_read_with_its_user,
     a_family_is_found_only_where_it_belongs,
     only_an_enabled_user_begins_one,
+    a_generation_is_replaced_once,
     families_end,
     a_sweep_takes_what_ended,
 }
@@ -67,6 +69,28 @@ async fn only_an_enabled_user_begins_one(store: TestStore) {
     (user.enabled, user.version) = (true, 2);
     done(&store, users::update(&user)).await;
     done(&store, insert(&family(&id, 1, "f"))).await;
+}
+
+async fn a_generation_is_replaced_once(store: TestStore) {
+    let id = with_users(&store, 1).await;
+    for name in ["a", "b"] {
+        done(&store, insert(&family(&id, 1, name))).await;
+    }
+    done(&store, rotate("a", 0, START + HOUR)).await;
+    assert_eq!(unmet(&store, rotate("a", 0, START + 2 * HOUR)).await, "Rotated");
+    assert_eq!(unmet(&store, rotate("a", 2, START + 2 * HOUR)).await, "Rotated");
+    assert_eq!(unmet(&store, rotate("gone", 0, START)).await, "Rotated");
+    let expected = FamilyRecord {
+        generation: 1,
+        rotated_at: Some(START + HOUR),
+        last_active_at: START + HOUR,
+        ..family(&id, 1, "a")
+    };
+    for made in [expected, family(&id, 1, "b")] {
+        let (_, found) = user_with_family(&store, &id, &sub(1), Some(&made.origin_jti)).await.unwrap().unwrap();
+        assert_eq!(format!("{:?}", found.unwrap()), format!("{made:?}"));
+    }
+    done(&store, rotate("a", 1, START + 2 * HOUR)).await;
 }
 
 async fn families_end(store: TestStore) {

@@ -10,4 +10,5 @@ mod access;
 mod keyring;
 mod refresh;
 mod signing;
+mod verified;
 mod world;

@@ -8,7 +8,8 @@ use cenote_base::{ClientId, Fault, PoolId, Timestamp};
 use cenote_store::records::families;
 use cenote_store::records::users::{self, UserRecord};
 use cenote_store::{Batch, params};
-use cenote_tokens::{KeyFamily, Purpose, RefreshClaims, RefreshError, Scope};
+use cenote_tokens::families::rotated;
+use cenote_tokens::{KeyFamily, Purpose, RefreshClaims, RefreshError, Scope, Turn};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -32,8 +33,19 @@ async fn scene() -> Scene {
 }
 
 impl Scene {
+    /// For a client that does not rotate.
     async fn check(&self, token: &str) -> Result<(), RefreshError> {
-        self.world.refresh.check_refresh(token, &self.client).await.map(|_| ())
+        self.admit(token, None).await.map(|_| ())
+    }
+
+    async fn admit(&self, token: &str, grace: Option<Duration>) -> Result<Turn, RefreshError> {
+        let presented = self.world.refresh.check_refresh(token, &self.client).await?;
+        Ok(self.world.refresh.admit(presented, grace).await?.turn)
+    }
+
+    async fn families(&self) -> i64 {
+        let row = self.world.store.read_one("select count(*) from token_families", vec![]).await;
+        row.unwrap().unwrap().int(0).unwrap()
     }
 
     async fn refusal(&self) -> RefreshError {
@@ -74,8 +86,11 @@ async fn it_says_what_it_was_made_of() {
         expires_at: scene.world.now() + MONTH,
     };
     assert_eq!(scene.world.refresh.open(&scene.signed_in.refresh).await.unwrap(), expected);
-    let (user, found) = scene.world.refresh.check_refresh(&scene.signed_in.refresh, &scene.client).await.unwrap();
-    assert_eq!((user.sub, found.origin_jti), (scene.user.sub.clone(), family.origin_jti.clone()));
+    let presented = scene.world.refresh.check_refresh(&scene.signed_in.refresh, &scene.client).await.unwrap();
+    assert_eq!(presented.user().sub, scene.user.sub);
+    let admitted = scene.world.refresh.admit(presented, None).await.unwrap();
+    assert_eq!((admitted.user.sub, admitted.turn), (scene.user.sub.clone(), Turn::Keep));
+    assert_eq!(admitted.family.origin_jti, family.origin_jti);
 }
 
 #[tokio::test]
@@ -212,19 +227,49 @@ async fn it_is_refused_by_the_state_of_its_family_and_user() {
 }
 
 #[tokio::test]
-async fn only_the_familys_present_generation_is_good() {
+async fn the_token_before_is_good_for_a_while_and_then_ends_the_family() {
     let scene = scene().await;
-    let rotate = "update token_families set generation = 1 where origin_jti = $1";
-    let params = params![scene.signed_in.family.origin_jti.as_str()];
-    scene.world.apply(Batch::new().one(rotate, params, "NoFamily")).await;
-    assert_eq!(scene.refusal().await, RefreshError::Reused);
-    let mut family = scene.signed_in.family.clone();
-    family.generation = 1;
-    let rotated = scene.world.refresh.seal(&family).await.unwrap();
-    assert_eq!(scene.check(rotated.expose()).await, Ok(()));
-    family.generation = 2;
-    let future = scene.world.refresh.seal(&family).await.unwrap();
+    let (grace, old) = (Some(Duration::from_secs(10)), &scene.signed_in.refresh);
+    let family = &scene.signed_in.family;
+    assert_eq!(scene.admit(old, grace).await, Ok(Turn::Rotate));
+    scene.world.apply(families::rotate(&family.origin_jti, 0, scene.world.now())).await;
+    let next = rotated(family, scene.world.now());
+    assert_eq!((next.generation, next.expires_at), (1, family.expires_at));
+    let new = scene.world.refresh.seal(&next).await.unwrap().into_exposed();
+    assert_eq!(scene.admit(old, grace).await, Ok(Turn::Retry));
+    assert_eq!(scene.admit(&new, grace).await, Ok(Turn::Rotate));
+    let future = scene.world.refresh.seal(&rotated(&next, scene.world.now())).await.unwrap();
     assert_eq!(scene.check(future.expose()).await, Err(RefreshError::Invalid));
+    scene.world.clock.advance(Duration::from_secs(10));
+    assert_eq!(scene.admit(&new, grace).await, Ok(Turn::Rotate));
+    assert_eq!(scene.families().await, 1, "looking at it changes nothing");
+    assert_eq!(scene.admit(old, grace).await, Err(RefreshError::Reused));
+    assert_eq!(scene.families().await, 0);
+    for token in [old, &new] {
+        assert_eq!(scene.admit(token, grace).await, Err(RefreshError::Revoked));
+    }
+}
+
+#[tokio::test]
+async fn an_old_token_of_a_client_that_rotates_no_more_ends_the_family_at_once() {
+    let scene = scene().await;
+    let family = &scene.signed_in.family;
+    scene.world.apply(families::rotate(&family.origin_jti, 0, scene.world.now())).await;
+    let new = scene.world.refresh.seal(&rotated(family, scene.world.now())).await.unwrap();
+    assert_eq!(scene.check(new.expose()).await, Ok(()));
+    assert_eq!(scene.refusal().await, RefreshError::Reused);
+    assert_eq!(scene.check(new.expose()).await, Err(RefreshError::Revoked));
+}
+
+#[tokio::test]
+async fn a_family_that_cannot_be_ended_is_not_said_to_be() {
+    let scene = scene().await;
+    scene.world.apply(families::rotate(&scene.signed_in.family.origin_jti, 0, scene.world.now())).await;
+    let presented = scene.world.refresh.check_refresh(&scene.signed_in.refresh, &scene.client).await.unwrap();
+    scene.world.store.close().await;
+    let refusal = scene.world.refresh.admit(presented, None).await.unwrap_err();
+    assert!(matches!(refusal, RefreshError::Unavailable(_)), "{refusal:?}");
+    assert_eq!(refusal.fault(), Fault::Dependency);
 }
 
 #[tokio::test]
