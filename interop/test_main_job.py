@@ -6,12 +6,12 @@ import time
 import urllib.request
 from typing import Any
 
-import jwt
 import pytest
 
 from harness.app import NEW_PASSWORD, PASSWORD, App, address, attributes, fresh_name, new_app, values_of
 from harness.expect import NOT_AUTHORIZED, refused
 from harness.program import Program
+from harness.tokens import verify, verify_pair
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCOPE = "aws.cognito.signin.user.admin"
@@ -21,23 +21,6 @@ SCOPE = "aws.cognito.signin.user.admin"
 def app(program: Program) -> App:
     """A pool whose client has a secret."""
     return new_app(program, client={"GenerateSecret": True})
-
-
-def verify(app: App, token: str, **audience: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a token, checked as an application does it: key by `kid`, issuer, times."""
-    key = jwt.PyJWKClient(f"{app.issuer}/.well-known/jwks.json").get_signing_key_from_jwt(token)
-    claims = jwt.decode(token, key, algorithms=["RS256"], issuer=app.issuer, leeway=5, **audience)
-    return jwt.get_unverified_header(token), claims
-
-
-def verify_pair(app: App, result: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Claims of the ID token and the access token of one authentication."""
-    id_header, identity = verify(app, result["IdToken"], audience=app.client_id)
-    access_header, access = verify(app, result["AccessToken"])
-    assert set(id_header) == set(access_header) == {"kid", "alg"}
-    assert id_header["kid"] != access_header["kid"]
-    assert access["client_id"] == app.client_id
-    return identity, access
 
 
 def test_sign_up_to_sign_out(program: Program, app: App):

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.program import Program
@@ -103,6 +103,17 @@ class App:
             AuthFlow="REFRESH_TOKEN_AUTH",
             AuthParameters={"REFRESH_TOKEN": refresh_token} | self.with_hash(username, "SECRET_HASH"),
         )
+
+    def renew(self, refresh_token: str, **more) -> dict[str, Any]:
+        """GetTokensFromRefreshToken."""
+        secret = {"ClientSecret": self.client["ClientSecret"]} if "ClientSecret" in self.client else {}
+        return self.program.public.get_tokens_from_refresh_token(
+            ClientId=self.client_id, RefreshToken=refresh_token, **(secret | more)
+        )
+
+    def at(self, node: Program) -> "App":
+        """The same app client, called at another node."""
+        return replace(self, program=node)
 
     def answer_new_password(self, session: str, username: str, password: str = NEW_PASSWORD, **more: str):
         return self.program.public.respond_to_auth_challenge(

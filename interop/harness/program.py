@@ -3,10 +3,11 @@
 import configparser
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -130,6 +131,15 @@ class Program:
             return self.wire.get("/health/ready").status
         except OSError:
             return None
+
+    def neighbour(self) -> "Program":
+        """Another node of the same installation, not started yet: the same database, master key and credentials."""
+        assert self.engine_arguments, "only PostgreSQL is shared by nodes"
+        folder = self.data_dir.with_name(self.data_dir.name + "-neighbour")
+        folder.mkdir(mode=0o700)
+        for name in ("master.key", "credentials"):
+            shutil.copy2(self.data_dir / name, folder / name)
+        return replace(self, data_dir=folder, port=free_port(), process=None)
 
     def stop(self) -> None:
         """SIGTERM: it must end with 0 within ten seconds, and must not have panicked in its life."""

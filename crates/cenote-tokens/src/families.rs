@@ -9,8 +9,9 @@
 //! names its own ([`turn`], docs/decisions/0024-refresh-rotation.md).
 //!
 //! Tokens count in whole seconds, so a sign-out and the next sign-in may fall into one second. Two rules keep them apart:
-//! a sign-out sets [`signed_out_at`], and a sign-in's `auth_time` is the first whole second not before that. Then a token
-//! is good exactly when its `auth_time` is not before `tokens_valid_after`.
+//! a sign-in's `auth_time` is the first whole second not before the last sign-out, and a sign-out sets the mark to
+//! [`signed_out_at`], or behind the `auth_time` of a sign-in that is ahead of time. Then a token is good exactly when its
+//! `auth_time` is not before `tokens_valid_after`.
 
 use std::time::Duration;
 
@@ -74,8 +75,8 @@ pub fn auth_time(now: Timestamp, user: &UserRecord) -> Timestamp {
     Timestamp::from_secs(now.secs().max(whole))
 }
 
-/// What `tokens_valid_after` becomes when the user is signed out everywhere: everything issued until now is dead, and
-/// what the next sign-in issues is not.
+/// What `tokens_valid_after` becomes, at least, when the user is signed out everywhere: everything issued until now is
+/// dead, and what the next sign-in issues is not.
 pub fn signed_out_at(now: Timestamp) -> Timestamp {
     now + Duration::from_millis(1)
 }

@@ -26,7 +26,7 @@ on_both_engines! {
 }
 
 /// Runs so many calls on as many threads, all let go together.
-fn at_once<T: Send, F: Future<Output = T>>(count: usize, call: impl Fn(usize) -> F + Sync) -> Vec<T> {
+pub(super) fn at_once<T: Send, F: Future<Output = T>>(count: usize, call: impl Fn(usize) -> F + Sync) -> Vec<T> {
     let (runtime, start, call) = (tokio::runtime::Handle::current(), Barrier::new(count), &call);
     let run = |n| {
         start.wait();
@@ -42,7 +42,7 @@ fn at_once<T: Send, F: Future<Output = T>>(count: usize, call: impl Fn(usize) ->
 }
 
 /// How often which answer came; every success is `ok`.
-fn outcomes(answers: &[Answer]) -> BTreeMap<&str, usize> {
+pub(super) fn outcomes(answers: &[Answer]) -> BTreeMap<&str, usize> {
     let mut found = BTreeMap::new();
     for answer in answers {
         *found.entry(answer.as_ref().err().map_or("ok", String::as_str)).or_default() += 1;

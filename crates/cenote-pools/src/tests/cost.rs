@@ -9,7 +9,7 @@ use serde_json::json;
 use super::on_both_engines;
 use super::world::{PASSWORD, World, email};
 
-on_both_engines! { budgets_of_hot_operations, an_unknown_user_costs_what_a_known_one_costs }
+on_both_engines! { budgets_of_hot_operations, budget_of_a_rotation, an_unknown_user_costs_what_a_known_one_costs }
 
 const fn cost(reads: u64, batches: u64, batch_statements: u64) -> Cost {
     Cost { reads, batches, batch_statements }
@@ -31,6 +31,9 @@ async fn budgets_of_hot_operations(world: World) {
     let (answer, found) = measured(app.refresh(token, "alice")).await;
     assert!(answer.is_ok());
     assert_eq!(found, cost(1, 0, 0), "refreshing");
+    let (answer, found) = measured(app.renew(token)).await;
+    assert!(answer.is_ok());
+    assert_eq!(found, cost(1, 0, 0), "GetTokensFromRefreshToken without rotation");
     world.pass(Duration::from_secs(60));
     world.deps().directory.refresh().await.unwrap();
     // The keyring looks for a rotation once a minute.
@@ -44,7 +47,25 @@ async fn budgets_of_hot_operations(world: World) {
     assert_eq!(found, cost(1, 2, 6), "signing in");
     let (answer, found) = measured(app.global_sign_out(&tokens)).await;
     assert!(answer.is_ok());
-    assert_eq!(found, cost(1, 1, 2), "signing out");
+    assert_eq!(found, cost(1, 1, 3), "signing out");
+}
+
+async fn budget_of_a_rotation(world: World) {
+    let pool = world.pool(json!({})).await;
+    let settings = json!({"RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 10},
+        "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]});
+    let app = world.client(&pool, settings).await;
+    app.confirmed("alice").await;
+    let first = app.tokens("alice").await;
+    world.deps().directory.refresh().await.unwrap();
+    // Whatever is read once and then kept.
+    let second = app.renewed(&first["RefreshToken"]).await;
+    let (answer, found) = measured(app.renew(&second["RefreshToken"])).await;
+    assert!(answer.is_ok());
+    assert_eq!(found, cost(1, 1, 1), "rotating");
+    let (answer, found) = measured(app.renew(&second["RefreshToken"])).await;
+    assert!(answer.is_ok());
+    assert_eq!(found, cost(1, 0, 0), "a retry");
 }
 
 async fn an_unknown_user_costs_what_a_known_one_costs(world: World) {

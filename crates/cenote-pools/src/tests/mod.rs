@@ -10,6 +10,8 @@ mod failures;
 mod lock_out;
 mod main_job;
 mod new_password;
+mod nodes;
+mod refresh;
 mod sessions;
 mod sign_in;
 mod sign_up;

@@ -118,6 +118,7 @@ async fn the_trigger_that_changes_tokens(world: World) {
         let what = "the PreTokenGeneration trigger";
         before.no_sign_in(what).await;
         assert_eq!(before.app.refresh(&before.tokens["RefreshToken"], "alice").await, not_built(what));
+        assert_eq!(before.app.renew(&before.tokens["RefreshToken"]).await, not_built(what));
         assert!(before.app.get_user(&before.tokens).await.is_ok());
     }
 }

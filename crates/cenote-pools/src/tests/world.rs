@@ -227,6 +227,17 @@ impl App<'_> {
         self.initiate("REFRESH_TOKEN_AUTH", parameters).await
     }
 
+    /// GetTokensFromRefreshToken.
+    pub(crate) async fn renew(&self, token: &Value) -> Answer {
+        let request = json!({"ClientId": self.client, "ClientSecret": self.secret, "RefreshToken": token});
+        self.world.call(Operation::GetTokensFromRefreshToken, request).await
+    }
+
+    /// The tokens that GetTokensFromRefreshToken gives.
+    pub(crate) async fn renewed(&self, token: &Value) -> Value {
+        self.renew(token).await.unwrap()["AuthenticationResult"].clone()
+    }
+
     pub(crate) async fn revoke(&self, token: &Value) -> Answer {
         let mut request = json!({"ClientId": self.client, "Token": token});
         if let Some(secret) = &self.secret {

@@ -270,13 +270,24 @@ pub fn rehash(pool: &PoolId, sub: &Sub, old: &[u8], new: &[u8], srp: Option<&[u8
     )
 }
 
-/// Ends tokens that have no family: whatever was issued before `now`. No new version, for no rule reads this column to
-/// decide a change.
+/// Ends tokens that have no family: whatever was issued before `now`. Goes before the deletion of the user's families.
+/// No new version, for no rule reads this column to decide a change.
+///
+/// A sign-in right after a sign-out has an `auth_time` that is up to a second ahead, so such families move the mark
+/// behind them. That is a second statement, for only then are all sign-ins seen that held the user's row before.
 pub fn invalidate_tokens(pool: &PoolId, sub: &Sub, now: Timestamp) -> Batch {
-    Batch::new().any(
-        "update users set tokens_valid_after = $1 where sub = $2 and pool_id = $3 and tokens_valid_after < $1",
-        params![now, sub, pool],
-    )
+    Batch::new()
+        .any(
+            "update users set tokens_valid_after = $1 where sub = $2 and pool_id = $3 and tokens_valid_after < $1",
+            params![now, sub, pool],
+        )
+        .any(
+            "update users set tokens_valid_after = \
+             (select max(f.auth_time) + 1 from token_families f where f.sub = $1 and f.pool_id = $2) \
+             where sub = $1 and pool_id = $2 and exists (select 1 from token_families f \
+             where f.sub = $1 and f.pool_id = $2 and f.auth_time >= users.tokens_valid_after)",
+            params![sub, pool],
+        )
 }
 
 /// Deletes the user and all that belongs to it; unmet with `NoUser` when there is none.

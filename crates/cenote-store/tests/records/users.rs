@@ -9,7 +9,7 @@ use cenote_store::records::{codes, families, pools};
 use cenote_store::testing::{START, TestStore};
 use cenote_store::{Batch, Store, StoreError, params};
 
-use crate::sample::{SECOND, family, pool, pool_id, sub, user, with_users};
+use crate::sample::{MILLISECOND, SECOND, family, pool, pool_id, sub, user, with_users};
 use crate::{done, number, on_both_engines, unmet, winners};
 
 on_both_engines! {
@@ -19,6 +19,7 @@ on_both_engines! {
     a_sign_in_holds_on_to_what_it_read,
     a_stronger_hash_of_the_same_password,
     tokens_are_only_ever_ended_later,
+    a_sign_in_ahead_of_time_is_ended_too,
     an_alias_has_one_owner,
     long_values_are_aliases_and_searched_too,
     what_is_searched_follows_the_user,
@@ -135,6 +136,21 @@ async fn tokens_are_only_ever_ended_later(store: TestStore) {
     }
     assert_eq!(by_sub(&store, 1).await.version, 1);
     done(&store, invalidate_tokens(&id, &sub(9), Timestamp::from_secs(1))).await;
+}
+
+async fn a_sign_in_ahead_of_time_is_ended_too(store: TestStore) {
+    let id = with_users(&store, 2).await;
+    for (n, name, ahead) in [(1, "a", SECOND), (1, "b", 2 * SECOND), (2, "c", 5 * SECOND)] {
+        let begun = families::FamilyRecord { auth_time: START + ahead, ..family(&id, n, name) };
+        done(&store, families::insert(&begun)).await;
+    }
+    done(&store, invalidate_tokens(&id, &sub(1), START + SECOND).extend(families::delete_of_user(&id, &sub(1)))).await;
+    assert_eq!(by_sub(&store, 1).await.tokens_valid_after, START + 2 * SECOND + MILLISECOND);
+    // Others' sign-ins do not count, nor do those that were ended before.
+    done(&store, invalidate_tokens(&id, &sub(1), START + 3 * SECOND)).await;
+    assert_eq!(by_sub(&store, 1).await.tokens_valid_after, START + 3 * SECOND);
+    done(&store, invalidate_tokens(&id, &sub(2), START + 6 * SECOND)).await;
+    assert_eq!(by_sub(&store, 2).await.tokens_valid_after, START + 6 * SECOND);
 }
 
 async fn an_alias_has_one_owner(store: TestStore) {

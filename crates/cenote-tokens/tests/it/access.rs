@@ -194,6 +194,10 @@ async fn signing_out_everywhere_ends_every_token_until_the_next_sign_in() {
         let after = scene.sign_in(revocation).await;
         assert!(scene.is_good(&after.access).await, "revocation {revocation}");
         assert_eq!(scene.refusal(&before.access).await, AccessTokenError::Revoked);
+        // And once more: the second sign-in's auth_time was ahead.
+        scene.sign_out_everywhere().await;
+        assert_eq!(scene.refusal(&after.access).await, AccessTokenError::Revoked, "revocation {revocation}");
+        assert!(scene.is_good(&scene.sign_in(revocation).await.access).await, "revocation {revocation}");
     }
 }
 
