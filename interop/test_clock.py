@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.app import NEW_PASSWORD, PASSWORD, App, address, fresh_name, new_app
+from harness.app import NEW_PASSWORD, PASSWORD, App, address, fresh_name, new_app, rotation
 from harness.clock import Clock
 from harness.expect import NOT_AUTHORIZED, refused
 from harness.program import Program
@@ -195,3 +195,26 @@ def test_asking_for_codes(app: App, clock: Clock):
         app.resend(name)
     clock.advance(hours=1, seconds=1)
     assert app.resend(name)["CodeDeliveryDetails"]
+
+
+def test_the_end_of_the_grace_period_and_of_the_token(clocked: Program, clock: Clock):
+    units = {"RefreshToken": "hours"}
+    app = new_app(clocked, client=rotation(60, RefreshTokenValidity=2, TokenValidityUnits=units))
+    name = app.confirmed_user()
+    first = app.tokens(name)
+    second = app.renewed(first)
+    clock.advance(seconds=30)
+    assert app.renewed(first)["RefreshToken"]
+    clock.advance(seconds=30)
+    with refused("RefreshTokenReuseException", "Refresh Token has been reused"):
+        app.renew(first["RefreshToken"])
+    with refused(NOT_AUTHORIZED, "Refresh Token has been revoked"):
+        app.renew(second["RefreshToken"])
+
+    first = app.tokens(name)
+    clock.advance(hours=1, minutes=59)
+    second = app.renewed(first)
+    clock.advance(minutes=1)
+    for tokens in (first, second):
+        with refused(NOT_AUTHORIZED, "Refresh Token has expired"):
+            app.renew(tokens["RefreshToken"])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from harness.app import App, new_app
+from harness.app import App, new_app, rotation
 from harness.expect import NOT_AUTHORIZED, refused
 from harness.postgres import Postgres
 from harness.program import Program
@@ -13,11 +13,6 @@ from harness.tokens import verify_pair
 
 ACCESS_REVOKED = (NOT_AUTHORIZED, "Access Token has been revoked")
 REVOKED = (NOT_AUTHORIZED, "Refresh Token has been revoked")
-
-ROTATION = {
-    "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"],
-    "RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60},
-}
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +82,13 @@ def test_what_one_node_ends_the_other_refuses(
 
 def test_rotation_over_both_nodes(nodes: tuple[Program, Program]):
     here, there = nodes
-    app = new_app(here, client=ROTATION)
+    app = new_app(here, client=rotation(60))
     elsewhere = app.at(there)
-    first = app.sign_in(app.confirmed_user())["AuthenticationResult"]
-    second = app.renew(first["RefreshToken"])["AuthenticationResult"]
-    retry = elsewhere.renew(first["RefreshToken"])["AuthenticationResult"]
+    first = app.tokens()
+    second = app.renewed(first)
+    retry = elsewhere.renewed(first)
     assert here.public.get_user(AccessToken=retry["AccessToken"])
-    third = app.renew(retry["RefreshToken"])["AuthenticationResult"]
+    third = app.renewed(retry)
     with refused("RefreshTokenReuseException", "Refresh Token has been reused"):
         elsewhere.renew(first["RefreshToken"])
     for tokens in (first, second, retry, third):

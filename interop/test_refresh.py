@@ -2,8 +2,7 @@
 
 import pytest
 
-from harness.app import App, address, fresh_name, new_app
-from harness.clock import Clock
+from harness.app import App, address, fresh_name, new_app, rotation
 from harness.expect import INVALID_PARAMETER, NOT_AUTHORIZED, NOT_FOUND, refused
 from harness.program import Program
 from harness.tokens import verify_pair
@@ -12,15 +11,6 @@ REUSED = ("RefreshTokenReuseException", "Refresh Token has been reused")
 REVOKED = (NOT_AUTHORIZED, "Refresh Token has been revoked")
 ACCESS_REVOKED = (NOT_AUTHORIZED, "Access Token has been revoked")
 INVALID = (NOT_AUTHORIZED, "Invalid Refresh Token")
-EXPIRED = (NOT_AUTHORIZED, "Refresh Token has expired")
-
-
-def rotation(grace: int, **more) -> dict:
-    """Settings of a client that rotates."""
-    return {
-        "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"],
-        "RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": grace},
-    } | more
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +19,10 @@ def app(program: Program) -> App:
     return new_app(program, client=rotation(60, GenerateSecret=True))
 
 
-def signed_in(app: App, name: str | None = None) -> dict[str, str]:
-    return app.sign_in(name or app.confirmed_user())["AuthenticationResult"]
-
-
-def renewed(app: App, tokens: dict[str, str]) -> dict[str, str]:
-    return app.renew(tokens["RefreshToken"])["AuthenticationResult"]
-
-
 def test_without_rotation(program: Program):
     app = new_app(program, client={"ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]})
     name = app.confirmed_user(email="old@example.com")
-    tokens = signed_in(app, name)
+    tokens = app.tokens(name)
     device = "us-east-1_3c6ea56b-0000-4000-8000-000000000001"
     answer = app.renew(tokens["RefreshToken"], DeviceKey=device, ClientMetadata={"a": "b"})
     result = answer["AuthenticationResult"]
@@ -58,17 +40,17 @@ def test_without_rotation(program: Program):
 
 def test_rotation(app: App):
     public = app.program.public
-    first = signed_in(app)
-    second = renewed(app, first)
+    first = app.tokens()
+    second = app.renewed(first)
     assert set(second) == {"AccessToken", "IdToken", "RefreshToken", "ExpiresIn", "TokenType"}
-    third = renewed(app, second)
+    third = app.renewed(second)
     for old, new in zip(verify_pair(app, first), verify_pair(app, third), strict=True):
         assert (new["auth_time"], new["origin_jti"]) == (old["auth_time"], old["origin_jti"])
     for tokens in (first, second, third):
         assert public.get_user(AccessToken=tokens["AccessToken"])
     # A retry within the grace period goes on where the first call would have.
-    retry = renewed(app, second)
-    fourth = renewed(app, retry)
+    retry = app.renewed(second)
+    fourth = app.renewed(retry)
     assert public.get_user(AccessToken=fourth["AccessToken"])
     # The one before that has no grace.
     with refused(*REUSED):
@@ -83,17 +65,17 @@ def test_rotation(app: App):
 def test_rotation_without_grace(program: Program):
     app = new_app(program, client=rotation(0))
     name = app.confirmed_user()
-    other, first = signed_in(app, name), signed_in(app, name)
-    second = renewed(app, first)
+    other, first = app.tokens(name), app.tokens(name)
+    second = app.renewed(first)
     with refused(*REUSED):
         app.renew(first["RefreshToken"])
     with refused(*REVOKED):
         app.renew(second["RefreshToken"])
-    assert renewed(app, other)["RefreshToken"]
+    assert app.renewed(other)["RefreshToken"]
 
 
 def test_rotation_and_the_other_door(app: App):
-    tokens = signed_in(app)
+    tokens = app.tokens()
     for flow in ("REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"):
         with refused(INVALID_PARAMETER, "REFRESH_TOKEN_AUTH flow not enabled for this client"):
             app.program.public.initiate_auth(
@@ -104,15 +86,15 @@ def test_rotation_and_the_other_door(app: App):
 def test_rotation_that_is_switched_off_and_on(program: Program):
     app = new_app(program, client=rotation(60))
     name = app.confirmed_user()
-    first = signed_in(app, name)
-    second = renewed(app, first)
+    first = app.tokens(name)
+    second = app.renewed(first)
     where = {"UserPoolId": app.pool_id, "ClientId": app.client_id}
     flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     program.admin.update_user_pool_client(**where, ExplicitAuthFlows=flows)
-    assert "RefreshToken" not in renewed(app, second)
+    assert "RefreshToken" not in app.renewed(second)
     assert app.refresh(second["RefreshToken"], name)["AuthenticationResult"]
     program.admin.update_user_pool_client(**where, **rotation(60))
-    third = renewed(app, second)
+    third = app.renewed(second)
     program.admin.update_user_pool_client(**where, ExplicitAuthFlows=flows)
     with refused(*REVOKED):
         app.refresh(second["RefreshToken"], name)
@@ -124,9 +106,9 @@ def test_revoking_any_generation(app: App):
     public = app.program.public
     secret = app.client["ClientSecret"]
     for index in range(3):
-        tokens = [signed_in(app)]
+        tokens = [app.tokens()]
         for _ in range(2):
-            tokens.append(renewed(app, tokens[-1]))
+            tokens.append(app.renewed(tokens[-1]))
         public.revoke_token(Token=tokens[index]["RefreshToken"], ClientId=app.client_id, ClientSecret=secret)
         for generation in tokens:
             with refused(*ACCESS_REVOKED):
@@ -136,7 +118,7 @@ def test_revoking_any_generation(app: App):
 
 
 def test_the_secret(app: App):
-    token = signed_in(app)["RefreshToken"]
+    token = app.tokens()["RefreshToken"]
     public = app.program.public
     with refused(NOT_AUTHORIZED, f"Client {app.client_id} is configured for secret but secret was not received"):
         public.get_tokens_from_refresh_token(ClientId=app.client_id, RefreshToken=token)
@@ -146,7 +128,7 @@ def test_the_secret(app: App):
 
 
 def test_what_is_refused(app: App):
-    tokens = signed_in(app, name := app.confirmed_user())
+    tokens = app.tokens(name := app.confirmed_user())
     sibling = app.add_client(**rotation(60))
     for token in ("x", "a.b.c.d.e", tokens["AccessToken"], tokens["IdToken"]):
         with refused(*INVALID):
@@ -161,37 +143,14 @@ def test_what_is_refused(app: App):
         app.renew(tokens["RefreshToken"])
 
 
-def test_the_end_of_the_grace_period_and_of_the_token(clocked: Program, clock: Clock):
-    units = {"RefreshToken": "hours"}
-    app = new_app(clocked, client=rotation(20, RefreshTokenValidity=2, TokenValidityUnits=units))
-    name = app.confirmed_user()
-    first = signed_in(app, name)
-    second = renewed(app, first)
-    clock.advance(seconds=10)
-    assert renewed(app, first)["RefreshToken"]
-    clock.advance(seconds=10)
-    with refused(*REUSED):
-        app.renew(first["RefreshToken"])
-    with refused(*REVOKED):
-        app.renew(second["RefreshToken"])
-
-    first = signed_in(app, name)
-    clock.advance(hours=1, minutes=59)
-    second = renewed(app, first)
-    clock.advance(minutes=1)
-    for tokens in (first, second):
-        with refused(*EXPIRED):
-            app.renew(tokens["RefreshToken"])
-
-
 def test_an_administrator_signs_a_user_out(program: Program):
     app = new_app(program, AliasAttributes=["email"])
     nameless = app.add_client(EnableTokenRevocation=False)
     name = fresh_name()
     app.confirmed_user(name, email=address(name), email_verified="true")
-    bystander = signed_in(app)
+    bystander = app.tokens()
     for called in (name, address(name)):
-        sign_ins = [(app, signed_in(app, name)), (nameless, signed_in(nameless, name))]
+        sign_ins = [(app, app.tokens(name)), (nameless, nameless.tokens(name))]
         answer = program.admin.admin_user_global_sign_out(UserPoolId=app.pool_id, Username=called)
         assert set(answer) == {"ResponseMetadata"}
         for client, tokens in sign_ins:
@@ -201,7 +160,7 @@ def test_an_administrator_signs_a_user_out(program: Program):
                 client.refresh(tokens["RefreshToken"], name)
             with refused(*REVOKED):
                 client.renew(tokens["RefreshToken"])
-    assert program.public.get_user(AccessToken=signed_in(app, name)["AccessToken"])["Username"] == name
+    assert program.public.get_user(AccessToken=app.tokens(name)["AccessToken"])["Username"] == name
     assert program.public.get_user(AccessToken=bystander["AccessToken"])
 
 

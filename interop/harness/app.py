@@ -96,6 +96,10 @@ class App:
             | more,
         )
 
+    def tokens(self, username: str | None = None) -> dict[str, str]:
+        """The tokens of a sign-in, of a user of its own unless told otherwise."""
+        return self.sign_in(username or self.confirmed_user())["AuthenticationResult"]
+
     def refresh(self, refresh_token: str, username: str) -> dict[str, Any]:
         """The username is the stored one: the hash is made over it."""
         return self.program.public.initiate_auth(
@@ -110,6 +114,10 @@ class App:
         return self.program.public.get_tokens_from_refresh_token(
             ClientId=self.client_id, RefreshToken=refresh_token, **(secret | more)
         )
+
+    def renewed(self, tokens: dict[str, str]) -> dict[str, str]:
+        """The tokens that GetTokensFromRefreshToken gives for these."""
+        return self.renew(tokens["RefreshToken"])["AuthenticationResult"]
 
     def at(self, node: Program) -> "App":
         """The same app client, called at another node."""
@@ -156,6 +164,14 @@ class App:
 
     def get_user(self, username: str) -> dict[str, Any]:
         return self.program.admin.admin_get_user(UserPoolId=self.pool_id, Username=username)
+
+
+def rotation(grace: int, **more) -> dict:
+    """Settings of a client that rotates."""
+    return {
+        "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"],
+        "RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": grace},
+    } | more
 
 
 def new_client(program: Program, pool_id: str, **settings) -> dict[str, Any]:
