@@ -2,17 +2,31 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::cpu::{self, Measured};
 use crate::{EACH, Failed};
+
+/// The content type of AWS JSON.
+pub const TYPE: &str = "application/x-amz-json-1.1";
 
 /// A connection.
 pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
+}
+
+/// An answer.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names in lower case, and values, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 impl Client {
@@ -23,18 +37,28 @@ impl Client {
         Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024) })
     }
 
-    /// Sends a whole request and reads the whole answer: status and body.
-    pub async fn send(&mut self, request: &[u8]) -> Result<(u16, Vec<u8>), Failed> {
+    /// Sends a whole request and reads the whole answer.
+    pub async fn send(&mut self, request: &[u8]) -> Result<Answer, Failed> {
+        let head = self.exchange(request).await?;
+        let text = std::str::from_utf8(self.buffer.get(..head.end).unwrap_or_default())?;
+        let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+        let headers = text.lines().filter_map(pair).collect();
+        let body = self.buffer.get(head.end..head.end + head.length).unwrap_or_default().to_vec();
+        Ok(Answer { status: head.status, headers, body })
+    }
+
+    /// Sends a whole request and reads the whole answer, which stays in the buffer.
+    async fn exchange(&mut self, request: &[u8]) -> Result<Head, Failed> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
-            if let Some((status, start, length)) = head(&self.buffer)? {
-                while self.buffer.len() < start + length {
+            self.read().await?;
+            if let Some(head) = Head::of(&self.buffer)? {
+                while self.buffer.len() < head.end + head.length {
                     self.read().await?;
                 }
-                return Ok((status, self.buffer.get(start..start + length).unwrap_or_default().to_vec()));
+                return Ok(head);
             }
-            self.read().await?;
         }
     }
 
@@ -46,14 +70,28 @@ impl Client {
     }
 }
 
-/// Status, where the body starts, and its length; `None` while the head is incomplete.
-fn head(received: &[u8]) -> Result<Option<(u16, usize, usize)>, Failed> {
-    let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
-    let text = std::str::from_utf8(received.get(..end).unwrap_or_default())?.to_ascii_lowercase();
-    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("no status line")?;
-    let length =
-        text.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(Ok(0), |n| n.trim().parse())?;
-    Ok(Some((status, end + 4, length)))
+/// What must be known of an answer's head.
+struct Head {
+    status: u16,
+    /// Where the body starts.
+    end: usize,
+    /// The body's length.
+    length: usize,
+}
+
+impl Head {
+    /// `None` while the head is incomplete.
+    fn of(received: &[u8]) -> Result<Option<Self>, Failed> {
+        let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+        let text = std::str::from_utf8(received.get(..end).unwrap_or_default())?;
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("no status line")?;
+        let length_of = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse())
+        };
+        let length = text.lines().find_map(length_of).unwrap_or(Ok(0))?;
+        Ok(Some(Self { status, end: end + 4, length }))
+    }
 }
 
 /// A GET.
@@ -65,16 +103,25 @@ pub fn get(path: &str) -> Vec<u8> {
 pub fn call(operation: &str, body: &serde_json::Value) -> Vec<u8> {
     let body = body.to_string();
     format!(
-        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.1\r\n\
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: {TYPE}\r\n\
          x-amz-target: AWSCognitoIdentityProviderService.{operation}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
 }
 
-/// Requests a second that `connections` clients get through, each sending the next of `requests` once the last is answered.
-/// Every answer must be a 200.
-pub async fn rate(address: SocketAddr, connections: usize, requests: Arc<Vec<Vec<u8>>>) -> Result<f64, Failed> {
+/// What the process `pid`, which listens at `address`, answers to `connections` clients, each sending the next of
+/// `requests` once the last is answered. Every answer must be a 200.
+pub async fn rate(
+    pid: u32,
+    address: SocketAddr,
+    connections: usize,
+    requests: Arc<Vec<Vec<u8>>>,
+) -> Result<Measured, Failed> {
+    cpu::measure(pid, answered(address, connections, requests)).await
+}
+
+async fn answered(address: SocketAddr, connections: usize, requests: Arc<Vec<Vec<u8>>>) -> Result<u64, Failed> {
     let begun = Instant::now();
     let tasks: Vec<_> = (0..connections)
         .map(|connection| {
@@ -84,9 +131,11 @@ pub async fn rate(address: SocketAddr, connections: usize, requests: Arc<Vec<Vec
                 let mut answered = 0_u64;
                 let mine = requests.iter().skip(connection).step_by(connections).cycle();
                 for request in mine.take_while(|_| begun.elapsed() < EACH) {
-                    let (status, body) = client.send(request).await?;
+                    let status = client.exchange(request).await?.status;
                     if status != 200 {
-                        return Err::<u64, Failed>(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
+                        return Err::<u64, Failed>(
+                            format!("{status}: {}", String::from_utf8_lossy(&client.buffer)).into(),
+                        );
                     }
                     answered += 1;
                 }
@@ -98,5 +147,22 @@ pub async fn rate(address: SocketAddr, connections: usize, requests: Arc<Vec<Vec
     for task in tasks {
         answered += task.await??;
     }
-    Ok(answered as f64 / begun.elapsed().as_secs_f64())
+    Ok(answered)
+}
+
+/// How long each of the answers to a request took that is sent again and again for [`EACH`], in ascending order. Every
+/// answer must be a 200.
+pub async fn latencies(address: SocketAddr, request: &[u8]) -> Result<Vec<Duration>, Failed> {
+    let (mut client, begun) = (Client::connect(address).await?, Instant::now());
+    let mut took = Vec::new();
+    while begun.elapsed() < EACH {
+        let sent = Instant::now();
+        let status = client.exchange(request).await?.status;
+        if status != 200 {
+            return Err(format!("{status}: {}", String::from_utf8_lossy(&client.buffer)).into());
+        }
+        took.push(sent.elapsed());
+    }
+    took.sort_unstable();
+    Ok(took)
 }
