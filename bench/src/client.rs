@@ -41,7 +41,8 @@ impl Client {
     pub async fn send(&mut self, request: &[u8]) -> Result<Answer, Failed> {
         let head = self.exchange(request).await?;
         let text = std::str::from_utf8(self.buffer.get(..head.end).unwrap_or_default())?;
-        let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+        let pair =
+            |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
         let headers = text.lines().filter_map(pair).collect();
         let body = self.buffer.get(head.end..head.end + head.length).unwrap_or_default().to_vec();
         Ok(Answer { status: head.status, headers, body })

@@ -48,11 +48,7 @@ pub async fn flood(server: &Program, pool: &Pool) -> Result<(), Failed> {
 }
 
 /// Whatever the answer is: some are that there are too many.
-async fn again_and_again(
-    address: std::net::SocketAddr,
-    request: Vec<u8>,
-    over: Arc<AtomicBool>,
-) -> Result<(), Failed> {
+async fn again_and_again(address: std::net::SocketAddr, request: Vec<u8>, over: Arc<AtomicBool>) -> Result<(), Failed> {
     let mut client = client::Client::connect(address).await?;
     while !over.load(Ordering::Relaxed) {
         client.send(&request).await?;

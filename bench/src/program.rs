@@ -11,8 +11,8 @@ use cenote_iam::AccessKey;
 use cenote_iam::sigv4::{SignedRequest, Signer, sign};
 use serde_json::{Value, json};
 
-use crate::client::{Client, TYPE};
 use crate::Failed;
+use crate::client::{Client, TYPE};
 
 const KEY_ID: &str = "AKIABENCHBENCHBENCH2";
 const KEY_SECRET: &str = "benchbenchbenchbenchbenchbenchbenchbench";
@@ -113,8 +113,7 @@ impl Program {
                 "MessageAction": "SUPPRESS",
             });
             self.api("AdminCreateUser", &user).await?;
-            let password =
-                json!({ "UserPoolId": pool.id, "Username": name, "Password": PASSWORD, "Permanent": true });
+            let password = json!({ "UserPoolId": pool.id, "Username": name, "Password": PASSWORD, "Permanent": true });
             self.api("AdminSetUserPassword", &password).await?;
         }
         Ok(())

@@ -59,5 +59,9 @@ impl Scene {
 
 fn refused(answer: &Answer, with: &str) -> Result<(), &'static str> {
     let kind = answer.headers.iter().find(|(name, _)| name == "x-amzn-errortype").map(|(_, value)| value.as_str());
-    if kind.is_some_and(|kind| kind.trim_end_matches(':') == with) { Ok(()) } else { Err("another answer than is meant") }
+    if kind.is_some_and(|kind| kind.trim_end_matches(':') == with) {
+        Ok(())
+    } else {
+        Err("another answer than is meant")
+    }
 }

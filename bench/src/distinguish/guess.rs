@@ -101,7 +101,8 @@ mod tests {
     fn what_is_the_same_is_not_told_apart() {
         // Times that have nothing to do with who asks.
         let time = |n: usize, of: usize| ((n * 7919 + of * 104_729) % 1000) as f64;
-        let [(_, time), (_, word)] = pairs(|n| seen(true, time(n, 0), "a"), |n| seen(false, time(n, 1), "a"))[..] else {
+        let [(_, time), (_, word)] = pairs(|n| seen(true, time(n, 0), "a"), |n| seen(false, time(n, 1), "a"))[..]
+        else {
             unreachable!()
         };
         assert!(time < 0.56, "{time}");

@@ -14,6 +14,7 @@ pub mod first_start;
 pub mod http;
 pub mod in_flight;
 pub mod jobs;
+mod lasting;
 pub mod listener;
 mod log;
 pub mod operations;

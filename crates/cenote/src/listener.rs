@@ -1,9 +1,10 @@
 //! The accept loop: HTTP/1.1 and HTTP/2 (prior knowledge) on one port, with a bound on connections, on how long a client
 //! may take to send a request's head, and on idle connections; and a stop that finishes what is in flight.
 //!
-//! hyper's own `header_read_timeout` covers HTTP/1.1 alone and begins only after the version is known, so a connection
-//! that sends nothing, and every HTTP/2 connection, is watched here instead.
+//! hyper's own `header_read_timeout` covers HTTP/1.1 alone, begins only after the version is known, and takes a timer for
+//! each request: every connection is watched here instead, with one timer for all its life.
 
+mod activity;
 mod crowd;
 
 use std::convert::Infallible;
@@ -14,8 +15,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,18 +26,30 @@ use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
+use self::activity::{Activity, Bounds};
 use self::crowd::{Crowd, Place};
 
-/// The address of the other end of the connection; in the extensions of each request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+/// Who answers requests. Cloned for each connection.
+pub trait Answers: Clone + Send + Sync + 'static {
+    /// An answer being made; dropped when the client goes away.
+    type Answer: Future<Output = Response<Body>> + Send;
 
-/// Bytes of bodies that the requests of one connection may hold together without asking anybody; in the extensions of
-/// each request. Cloning shares them.
+    /// Answers a request that came over this connection.
+    fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Self::Answer;
+}
+
+/// What the requests of one connection have in common. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The address of the other end.
+    pub peer: SocketAddr,
+    /// Memory for bodies.
+    pub allowance: Allowance,
+}
+
+/// Bytes of bodies that the requests of one connection may hold together without asking anybody. Cloning shares them.
 #[derive(Clone, Debug)]
 pub struct Allowance(pub Arc<Semaphore>);
 
@@ -134,10 +148,10 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
 
 /// Serves until `stop`, then closes the port, waits at most the grace for what is in flight, and gives back how many
 /// connections had to be cut.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) -> usize {
+pub async fn serve(listener: TcpListener, answers: impl Answers, limits: Limits, stop: CancellationToken) -> usize {
     let permits = Arc::new(Semaphore::new(limits.connections));
     let crowd = Crowd::new(&limits);
-    let pace = Pace { first_request: limits.first_request, idle: limits.idle, crowded: limits.crowded };
+    let pace = Bounds { first: limits.first_request, later: limits.idle, crowded: limits.crowded };
     let mut connections = JoinSet::new();
     // Accepted, and waits for a permit: so it is known that there is somebody for whom others should make room.
     let mut waiting: Option<(TcpStream, SocketAddr, Place)> = None;
@@ -149,9 +163,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             permit = Arc::clone(&permits).acquire_owned(), if waiting.is_some() => {
                 let (Ok(permit), Some((stream, peer, place))) = (permit, waiting.take()) else { break };
                 crowd.has_room(permits.available_permits());
-                let (router, stop, watch) = (router.clone(), stop.clone(), crowd.watch());
+                let (answers, stop, watch) = (answers.clone(), stop.clone(), crowd.watch());
                 connections.spawn(async move {
-                    serve_connection(stream, peer, router, pace, watch, stop).await;
+                    serve_connection(stream, peer, answers, pace, watch, stop).await;
                     drop((permit, place));
                 });
             }
@@ -195,35 +209,31 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     }
 }
 
-/// How long connections may be without a request.
-#[derive(Clone, Copy)]
-struct Pace {
-    first_request: Duration,
-    idle: Duration,
-    crowded: Duration,
-}
-
 async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
-    pace: Pace,
+    answers: impl Answers,
+    pace: Bounds,
     crowded: watch::Receiver<bool>,
     stop: CancellationToken,
 ) {
-    let (activity, watcher) = Activity::new(crowded, pace.crowded);
-    let allowance = Allowance::default();
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let busy = activity.begin();
-        let (router, allowance) = (router.clone(), allowance.clone());
-        async move {
-            let response = answer(router, request, peer, allowance).await;
-            drop(busy);
-            Ok::<_, Infallible>(response)
-        }
-    });
+    let activity = Arc::new(Activity::default());
+    let connection = Connection { peer, allowance: Allowance::default() };
+    let service = {
+        let activity = Arc::clone(&activity);
+        hyper::service::service_fn(move |request: Request<Incoming>| {
+            let busy = Activity::begin(&activity);
+            let answer = answers.answer(request, &connection);
+            async move {
+                let response = answer.await;
+                drop(busy);
+                Ok::<_, Infallible>(response)
+            }
+        })
+    };
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(pace.idle).max_buf_size(MAX_HEAD);
+    // How long a head may take is watched below, for all requests of the connection with one timer.
+    builder.http1().header_read_timeout(None).max_buf_size(MAX_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -231,112 +241,38 @@ async fn serve_connection(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-        .keep_alive_interval(pace.idle / 2)
-        .keep_alive_timeout(pace.idle / 2);
+        .keep_alive_interval(pace.later / 2)
+        .keep_alive_timeout(pace.later / 2);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // Apart from the connection these two are asked only when they have something to say.
+    let ends = async {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = activity.idle(crowded.clone(), pace) => {}
+        }
+    };
+    let mut ends: FuturesUnordered<_> = std::iter::once(ends).collect();
     let finished = tokio::select! {
         biased;
         result = connection.as_mut() => Some(result),
-        () = watcher.idle(pace.first_request, pace.idle) => None,
-        () = stop.cancelled() => None,
+        _ = ends.next() => None,
     };
     let result = match finished {
         Some(result) => result,
         None => {
             connection.as_mut().graceful_shutdown();
+            let linger = Bounds { first: LINGER_UNUSED, later: LINGER, ..pace };
             tokio::select! {
                 biased;
                 result = connection.as_mut() => result,
                 // What is in flight may end; after it a client has a moment to take its answer and close.
-                () = watcher.idle(LINGER_UNUSED, LINGER) => Ok(()),
+                () = activity.idle(crowded.clone(), linger) => Ok(()),
             }
         }
     };
     if let Err(error) = result {
         // Resets and half requests: the client's doing, of interest only when a client is being written.
         tracing::debug!(%peer, error = %error, "connection ended");
-    }
-}
-
-async fn answer(router: Router, request: Request<Incoming>, peer: SocketAddr, allowance: Allowance) -> Response<Body> {
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(Peer(peer));
-    request.extensions_mut().insert(allowance);
-    match router.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
-}
-
-/// Requests in flight on a connection.
-struct Activity(watch::Sender<State>);
-
-/// Sees whether a connection is idle.
-struct Watcher {
-    states: watch::Receiver<State>,
-    /// Whether others wait, and how long anything may take then.
-    crowded: watch::Receiver<bool>,
-    at_most: Duration,
-}
-
-#[derive(Clone, Copy)]
-struct State {
-    in_flight: usize,
-    served: bool,
-    since: Instant,
-}
-
-impl Activity {
-    fn new(crowded: watch::Receiver<bool>, at_most: Duration) -> (Self, Watcher) {
-        let (sender, receiver) = watch::channel(State { in_flight: 0, served: false, since: Instant::now() });
-        (Self(sender), Watcher { states: receiver, crowded, at_most })
-    }
-
-    fn begin(&self) -> Busy {
-        self.0.send_modify(|state| {
-            state.in_flight += 1;
-            state.served = true;
-        });
-        Busy(self.0.clone())
-    }
-}
-
-/// One request in flight.
-struct Busy(watch::Sender<State>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.send_modify(|state| {
-            state.in_flight = state.in_flight.saturating_sub(1);
-            state.since = Instant::now();
-        });
-    }
-}
-
-impl Watcher {
-    /// Ends once nothing has been in flight for that long: `first` before the first request, `later` after it.
-    fn idle(&self, first: Duration, later: Duration) -> impl Future<Output = ()> + use<> {
-        let (mut states, mut crowded, at_most) = (self.states.clone(), self.crowded.clone(), self.at_most);
-        let asked = Instant::now();
-        async move {
-            loop {
-                let State { in_flight, served, since } = *states.borrow_and_update();
-                if in_flight > 0 {
-                    if states.changed().await.is_err() {
-                        return;
-                    }
-                    continue;
-                }
-                let alone = if served { later } else { first };
-                let patience = if *crowded.borrow_and_update() { alone.min(at_most) } else { alone };
-                tokio::select! {
-                    biased;
-                    changed = states.changed() => if changed.is_err() { return },
-                    // Once nobody is accepted any more, nobody waits either.
-                    Ok(()) = crowded.changed() => {}
-                    () = tokio::time::sleep_until(since.max(asked) + patience) => return,
-                }
-            }
-        }
     }
 }

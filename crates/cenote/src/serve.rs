@@ -16,7 +16,7 @@ use crate::banner::Banner;
 use crate::config::{PublicUrl, Settings};
 use crate::descriptors;
 use crate::first_start::{self, House, StartError};
-use crate::http::{Front, router};
+use crate::http::{Doors, Front};
 use crate::in_flight::InFlight;
 use crate::listener::{self, BindError, Limits};
 use crate::readiness::StoreReadiness;
@@ -123,7 +123,7 @@ async fn answer(
     let limits = Limits::new(descriptors::bounded(settings.limits.max_connections), settings.shutdown_grace)
         .with_proxies(&settings.trusted_proxies);
     let end = CancellationToken::new();
-    let serving = listener::serve(listener, router(Arc::new(front)), limits, end.clone());
+    let serving = listener::serve(listener, Doors::new(front), limits, end.clone());
     let watch = async {
         tokio::select! { () = stop.cancelled() => {}, () = failed.cancelled() => {} }
         end.cancel();

@@ -3,13 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
-use cenote::http::{Front, router};
+use cenote::http::{Doors, Front};
 use cenote::in_flight::InFlight;
+use cenote::listener::{Allowance, Connection};
 use cenote::services::{Context, Issuers, Readiness, Services};
 use cenote_base::{ManualClock, PoolId, SeededRandom, Timestamp};
 use cenote_iam::sigv4::{SignedRequest, Signer, Verifier, VerifierConfig, sign};
@@ -17,10 +18,10 @@ use cenote_iam::{AccessKey, RootCredentials};
 use cenote_wire::{ApiError, ErrorCode, Target, idp};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::Notify;
-use tower::ServiceExt;
 
 const POOL: &str = "us-east-1_AbCdEfGhI";
 const HOST: &str = "localhost:9400";
@@ -87,7 +88,7 @@ impl Readiness for Rooms {
 
 struct Harness {
     rooms: Arc<Rooms>,
-    router: Router,
+    doors: Doors,
     in_flight: InFlight,
     key: AccessKey,
     now: Timestamp,
@@ -118,11 +119,12 @@ impl Harness {
             max_body_bytes,
             in_flight: in_flight.clone(),
         };
-        Self { rooms, router: router(Arc::new(front)), in_flight, key, now }
+        Self { rooms, doors: Doors::new(front), in_flight, key, now }
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {
-        self.router.clone().oneshot(request).await.unwrap()
+        let connection = Connection { peer: (Ipv4Addr::UNSPECIFIED, 0).into(), allowance: Allowance::default() };
+        self.doors.answer(request, &connection).await
     }
 
     async fn get(&self, path: &str) -> String {
@@ -165,7 +167,11 @@ fn call(operation: &str, body: &str) -> Request<Body> {
 
 /// The answer as text: status, headers by name, body.
 async fn show(response: Response<Body>) -> String {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    // As the connection does.
+    if let (false, Some(length)) = (parts.headers.contains_key(CONTENT_LENGTH), body.size_hint().exact()) {
+        parts.headers.insert(CONTENT_LENGTH, length.into());
+    }
     let mut headers: Vec<_> =
         parts.headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
     headers.sort();
@@ -328,6 +334,7 @@ async fn what_is_not_there() {
     insta::assert_snapshot!("wrong_method_health", show(harness.send(post).await).await);
     let head = Request::head("/health/live").body(Body::empty()).unwrap();
     insta::assert_snapshot!("head", show(harness.send(head).await).await);
+    assert!(harness.get("/?a=b").await.starts_with("405"));
 }
 
 #[tokio::test]

@@ -6,9 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
-use cenote::listener::{BindError, Limits, Peer, bind, serve};
+use axum::body::Body;
+use cenote::listener::{Answers, BindError, Connection, Limits, bind, serve};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -24,11 +27,31 @@ struct Server {
     done: JoinHandle<usize>,
 }
 
-async fn start(router: Router, limits: Limits) -> Server {
+/// Answers every request with a text.
+#[derive(Clone)]
+struct Says(Arc<dyn Fn(Connection) -> BoxFuture<'static, String> + Send + Sync>);
+
+impl Says {
+    fn new<F: Future<Output = String> + Send + 'static>(
+        says: impl Fn(Connection) -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |connection| says(connection).boxed()))
+    }
+}
+
+impl Answers for Says {
+    type Answer = BoxFuture<'static, Response<Body>>;
+
+    fn answer(&self, _: Request<Incoming>, connection: &Connection) -> Self::Answer {
+        self.0(connection.clone()).map(|text| Response::new(Body::from(text))).boxed()
+    }
+}
+
+async fn start(says: Says, limits: Limits) -> Server {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let done = tokio::spawn(serve(listener, router, limits, stop.clone()));
+    let done = tokio::spawn(serve(listener, says, limits, stop.clone()));
     Server { address, stop, done }
 }
 
@@ -36,8 +59,8 @@ fn limits() -> Limits {
     Limits { first_request: LONG, idle: LONG, crowded: LONG, ..Limits::new(8, LONG) }
 }
 
-fn hello() -> Router {
-    Router::new().route("/", get(|axum::Extension(Peer(peer)): axum::Extension<Peer>| async move { peer.to_string() }))
+fn hello() -> Says {
+    Says::new(|connection| async move { connection.peer.to_string() })
 }
 
 async fn send(stream: &mut TcpStream) {
@@ -90,15 +113,18 @@ async fn a_used_address_is_named() {
 #[tokio::test]
 async fn a_stop_finishes_what_is_in_flight_and_takes_no_more() {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let handler = {
+    let says = {
         let (entered, leave) = (entered.clone(), leave.clone());
-        move || async move {
-            entered.notify_one();
-            leave.notified().await;
-            "finished"
-        }
+        Says::new(move |_| {
+            let (entered, leave) = (entered.clone(), leave.clone());
+            async move {
+                entered.notify_one();
+                leave.notified().await;
+                "finished".to_owned()
+            }
+        })
     };
-    let server = start(Router::new().route("/", get(handler)), limits()).await;
+    let server = start(says, limits()).await;
     let mut waiting = TcpStream::connect(server.address).await.unwrap();
     let mut idle = TcpStream::connect(server.address).await.unwrap();
     send(&mut waiting).await;
@@ -118,14 +144,17 @@ async fn a_stop_finishes_what_is_in_flight_and_takes_no_more() {
 #[tokio::test]
 async fn a_stop_cuts_what_outlasts_the_grace() {
     let entered = Arc::new(Notify::new());
-    let handler = {
+    let says = {
         let entered = entered.clone();
-        move || async move {
-            entered.notify_one();
-            std::future::pending::<()>().await;
-        }
+        Says::new(move |_| {
+            let entered = entered.clone();
+            async move {
+                entered.notify_one();
+                std::future::pending().await
+            }
+        })
     };
-    let server = start(Router::new().route("/", get(handler)), Limits { grace: SHORT, ..limits() }).await;
+    let server = start(says, Limits { grace: SHORT, ..limits() }).await;
     let mut client = TcpStream::connect(server.address).await.unwrap();
     send(&mut client).await;
     entered.notified().await;
@@ -149,6 +178,15 @@ async fn an_idle_connection_is_closed_after_its_answer() {
     let mut client = TcpStream::connect(server.address).await.unwrap();
     send(&mut client).await;
     assert!(read_to_close(&mut client).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn a_later_request_whose_head_does_not_end_is_given_up() {
+    let server = start(hello(), Limits { idle: SHORT, ..limits() }).await;
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost:").await.unwrap();
+    let answers = read_to_close(&mut slow).await;
+    assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use cenote_wire::{ApiError, json};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -36,6 +36,16 @@ pub fn message(status: StatusCode, text: &str) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// What is said of a method that leads nowhere.
+pub const WRONG_METHOD: &str = "The method is not allowed here.";
+
+/// The refusal of a method where these are allowed.
+pub fn wrong_method(allowed: &'static str) -> Response<Body> {
+    let mut response = message(StatusCode::METHOD_NOT_ALLOWED, WRONG_METHOD);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

@@ -1,12 +1,7 @@
 //! `POST /`: AWS JSON 1.1 (reference 01 §1 and §2). The order of checks is AWS's: what is called, the signature, then, in
 //! the room that answers, JSON, constraints, and the operation itself.
 
-use std::sync::Arc;
-
-use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::response::Response;
 use bytes::Bytes;
 use cenote_base::{ClientId, Fault, PoolId};
 use cenote_iam::Principal;
@@ -14,12 +9,12 @@ use cenote_iam::sigv4::{Dialect, RefusalKind, Service as SignedFor, SignedReques
 use cenote_wire::{ApiError, Auth, ErrorCode, Service, Target, json, target};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
-use http_body_util::BodyExt;
+use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 
 use super::body::{self, BodyError};
 use super::budget::Account;
+use super::doors::Arriving;
 use super::note::Note;
 use super::{Front, Origin, answer, cors};
 use crate::services::Context;
@@ -30,29 +25,29 @@ const TARGET: &str = "x-amz-target";
 /// fraction of it: tokens, attributes and metadata all have bounds.
 const MAX_PUBLIC_BODY: usize = 512 * 1024;
 
-/// Whether this is a call of the API, whose body [`receive`] reads.
-pub fn is_call(request: &Request) -> bool {
-    request.method() == Method::POST && request.uri().path() == "/"
-}
-
 /// Reads a call's body into memory; the account holds what it takes there. Or the answer, where there is nothing to run.
-pub async fn receive(front: &Front, note: &Note, request: Request, account: &mut Account) -> Result<Request, Response> {
-    let (parts, body) = request.into_parts();
+pub async fn receive(
+    front: &Front,
+    note: &Note,
+    parts: &Parts,
+    body: impl Arriving,
+    account: &mut Account,
+) -> Result<Bytes, Response<Body>> {
     let target = text(&parts.headers, TARGET).and_then(|target| target::parse(target).ok());
     let must_sign = target.is_some_and(|target| target.auth() == Auth::Signed);
-    let most = if must_sign && presents_signature(&parts) {
+    let most = if must_sign && presents_signature(parts) {
         front.max_body_bytes
     } else {
         front.max_body_bytes.min(MAX_PUBLIC_BODY)
     };
     let error = match body::read(&parts.headers, body, most, account).await {
-        Ok(body) => return Ok(Request::from_parts(parts, Body::from(body))),
+        Ok(body) => return Ok(body),
         Err(error) => error,
     };
     let mut response = match (error, target) {
         // Signed it might have been small enough: what is wrong with it is that nobody has signed it.
-        (BodyError::TooLarge(_), Some(target)) if must_sign && !presents_signature(&parts) => {
-            match authenticate(front, target, &parts, &Bytes::new()).await {
+        (BodyError::TooLarge(_), Some(target)) if must_sign && !presents_signature(parts) => {
+            match authenticate(front, target, parts, &Bytes::new()).await {
                 Err(refusal) => refused(&refusal, note),
                 Ok(_) => without_body(error, note),
             }
@@ -64,28 +59,13 @@ pub async fn receive(front: &Front, note: &Note, request: Request, account: &mut
 }
 
 /// `POST /`, its body already in memory.
-pub async fn call(
-    State(front): State<Arc<Front>>,
-    Extension(note): Extension<Note>,
-    Extension(origin): Extension<Origin>,
-    request: Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    let answered = match body.collect().await {
-        Ok(body) => run(&front, &note, origin, &parts, body.to_bytes()).await,
-        Err(error) => Err(ApiError::internal(error.to_string())),
-    };
-    let mut response = match answered {
+pub async fn call(front: &Front, note: &Note, origin: Origin, parts: &Parts, body: Bytes) -> Response<Body> {
+    let mut response = match run(front, note, origin, parts, body).await {
         Ok(body) => answer::api(body),
-        Err(error) => refused(&error, &note),
+        Err(error) => refused(&error, note),
     };
     cors::allow_reading(response.headers_mut());
     response
-}
-
-/// `OPTIONS /`
-pub async fn preflight(headers: HeaderMap) -> Response {
-    cors::preflight(&headers, "POST")
 }
 
 async fn run(front: &Front, note: &Note, origin: Origin, parts: &Parts, body: Bytes) -> Result<Vec<u8>, ApiError> {
@@ -93,9 +73,13 @@ async fn run(front: &Front, note: &Note, origin: Origin, parts: &Parts, body: By
     note.target(target);
     check_content_type(&parts.headers)?;
     let principal = authenticate(front, target, parts, &body).await?;
-    // Not before: what nobody has signed is not worth the work of parsing it.
-    note_subjects(note, &body);
-    note.add(|facts| facts.caller = principal.as_ref().map(|principal| principal.arn.to_string()));
+    // Not before: what nobody has signed is not worth the work of parsing it. Nor is what names none.
+    if target.auth() != Auth::AccessToken {
+        note_subjects(note, &body);
+    }
+    if let Some(principal) = &principal {
+        note.add(|facts| facts.caller = Some(principal.arn.to_string()));
+    }
     let context = Context {
         request_id: origin.request_id,
         source: origin.source,
@@ -105,12 +89,12 @@ async fn run(front: &Front, note: &Note, origin: Origin, parts: &Parts, body: By
     front.services.call(target, body, context).await
 }
 
-fn refused(error: &ApiError, note: &Note) -> Response {
+fn refused(error: &ApiError, note: &Note) -> Response<Body> {
     note.error(error);
     answer::api_error(error)
 }
 
-fn without_body(error: BodyError, note: &Note) -> Response {
+fn without_body(error: BodyError, note: &Note) -> Response<Body> {
     let refusal = match error {
         BodyError::TooLarge(most) => {
             ApiError::new(ErrorCode::RequestEntityTooLarge, format!("The request is larger than {most} bytes."))

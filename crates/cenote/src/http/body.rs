@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
@@ -10,6 +9,7 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::Account;
+use super::doors::Arriving;
 
 /// How long a body may take in all.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -36,13 +36,18 @@ pub enum BodyError {
 }
 
 /// Reads a body of at most `most` bytes, which the account then holds.
-pub async fn read(headers: &HeaderMap, body: Body, most: usize, account: &mut Account) -> Result<Bytes, BodyError> {
+pub async fn read(
+    headers: &HeaderMap,
+    body: impl Arriving,
+    most: usize,
+    account: &mut Account,
+) -> Result<Bytes, BodyError> {
     read_until(headers, body, most, account, Instant::now() + DEADLINE).await
 }
 
 async fn read_until(
     headers: &HeaderMap,
-    mut body: Body,
+    mut body: impl Arriving,
     most: usize,
     account: &mut Account,
     deadline: Instant,
@@ -67,7 +72,7 @@ async fn read_until(
 
 /// The body, or what went wrong after how many bytes.
 async fn keep(
-    body: &mut Body,
+    body: &mut impl Arriving,
     most: usize,
     account: &mut Account,
     deadline: Instant,
@@ -100,7 +105,7 @@ async fn keep(
 
 /// Throws the rest of a body away: most clients send all of it before they look at the answer, and would see only a
 /// reset connection if it was closed under them.
-async fn drain(mut body: Body, mut read: usize) {
+async fn drain(mut body: impl Arriving, mut read: usize) {
     let deadline = Instant::now() + DRAIN_DEADLINE;
     while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
         read += frame.data_ref().map_or(0, Bytes::len);
@@ -112,6 +117,7 @@ async fn drain(mut body: Body, mut read: usize) {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use futures_util::stream;
 
     use super::*;

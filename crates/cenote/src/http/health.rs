@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use http::{Response, StatusCode};
+use axum::extract::State;
+use http::{Request, Response, StatusCode};
 
 use super::note::Note;
 use super::{Front, answer};
 
 /// Whether somebody asks how the program is.
-pub fn is_probe(request: &Request) -> bool {
+pub fn is_probe<B>(request: &Request<B>) -> bool {
     matches!(request.uri().path(), "/health/live" | "/health/ready")
 }
 

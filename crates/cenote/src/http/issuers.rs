@@ -20,6 +20,18 @@ static CACHE: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(format!("public, max-age={seconds}")).unwrap_or(HeaderValue::from_static("no-store"))
 });
 
+/// The pool whose key set is at this path. What is not plain, the router looks at.
+pub fn pool_of_key_set(path: &str) -> Option<PoolId> {
+    path.strip_prefix('/')?.strip_suffix("/.well-known/jwks.json")?.parse().ok()
+}
+
+/// A key set that was found.
+pub fn key_set(document: Bytes) -> Response<Body> {
+    let mut response = answer::document(document, CACHE.clone());
+    cors::allow_origin(response.headers_mut());
+    response
+}
+
 /// `GET /{poolId}/.well-known/jwks.json`
 pub async fn jwks(
     State(front): State<Arc<Front>>,

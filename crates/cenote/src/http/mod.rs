@@ -7,6 +7,7 @@ mod body;
 mod budget;
 mod client_address;
 mod cors;
+mod doors;
 mod health;
 mod issuers;
 mod note;
@@ -17,16 +18,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::{get, post};
+use axum::routing::get;
 use cenote_base::Random;
 use cenote_iam::sigv4::Verifier;
 use http::{Response, StatusCode};
 use ipnet::IpNet;
 
 pub use client_address::client_address;
+pub use doors::Doors;
 
-use self::budget::Budget;
-use self::observe::Watch;
 use crate::in_flight::InFlight;
 use crate::services::{Issuers, Readiness, Services};
 
@@ -57,23 +57,21 @@ struct Origin {
     source: IpAddr,
 }
 
-/// Every door.
-pub fn router(front: Arc<Front>) -> Router {
-    let watch = Watch { budget: Budget::for_bodies(front.max_body_bytes), front: Arc::clone(&front) };
+/// The doors that are not looked for before the router is asked.
+fn others(front: &Arc<Front>) -> Router {
     Router::new()
-        .route("/", post(api::call).options(api::preflight))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/{pool}/.well-known/jwks.json", get(issuers::jwks).options(issuers::preflight))
         .route("/{pool}/.well-known/openid-configuration", get(issuers::configuration).options(issuers::preflight))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing_here)
-        .layer(axum::middleware::from_fn_with_state(watch, observe::observe))
-        .with_state(front)
+        .with_state(Arc::clone(front))
 }
 
 async fn wrong_method() -> Response<Body> {
-    answer::message(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here.")
+    // The router adds the methods that are.
+    answer::message(StatusCode::METHOD_NOT_ALLOWED, answer::WRONG_METHOD)
 }
 
 async fn nothing_here() -> Response<Body> {

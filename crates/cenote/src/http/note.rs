@@ -1,5 +1,6 @@
 //! The one wide line that each request leaves in the log, and the notes that it is made of.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,10 +12,10 @@ use cenote_wire::{ApiError, Target};
 const MAX_PATH: usize = 200;
 
 /// A path as the line shows it: a caller may send one of 64 KiB.
-pub fn shown_path(path: &str) -> String {
+fn shown_path(path: &str) -> Cow<'_, str> {
     match path.char_indices().nth(MAX_PATH) {
-        Some((end, _)) => path.get(..end).unwrap_or_default().to_owned() + "…",
-        None => path.to_owned(),
+        Some((end, _)) => Cow::Owned(path.get(..end).unwrap_or_default().to_owned() + "…"),
+        None => Cow::Borrowed(path),
     }
 }
 
@@ -52,7 +53,7 @@ pub struct Line<'a> {
     pub request_id: &'a str,
     /// `POST`
     pub method: &'a str,
-    /// Without the query, which may carry codes and tokens; see [`shown_path`].
+    /// Without the query, which may carry codes and tokens; shown as [`shown_path`] has it.
     pub path: &'a str,
     /// The HTTP status of the answer.
     pub status: u16,
@@ -87,16 +88,23 @@ impl Note {
         });
     }
 
+    /// What is known so far; nothing of it is left behind.
+    pub fn take(&self) -> Facts {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Facts {
     /// Writes the line.
-    pub fn log(&self, line: Line<'_>) {
-        let facts = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    pub fn log(self, line: Line<'_>) {
+        let facts = self;
         macro_rules! write_line {
             ($level:ident) => {
                 tracing::$level!(
                     target: "cenote::request",
                     request_id = line.request_id,
                     method = line.method,
-                    path = line.path,
+                    path = &*shown_path(line.path),
                     service = facts.service,
                     operation = facts.operation,
                     pool = facts.pool,

@@ -1,120 +1,120 @@
-//! What surrounds every request: its id, the client's address, a task of its own, panics, and the line in the log.
+//! What surrounds every request: its id, the client's address, panics, and the line in the log.
 
-use std::net::IpAddr;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use cenote_base::RandomExt;
+use cenote_base::Random;
 use cenote_store::cost::measured;
 use cenote_wire::ApiError;
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use tracing::Instrument;
+use uuid::fmt::Hyphenated;
+use uuid::{Builder, Uuid};
 
-use super::budget::Budget;
-use super::note::{Line, Note, shown_path};
-use super::{Front, Origin, answer, api, client_address, cors, health};
-use crate::listener::{Allowance, Peer};
+use super::note::{Facts, Line, Note};
+use super::{Front, Origin, answer, client_address, cors};
 use crate::log::panic_text;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// What every request passes.
-#[derive(Clone)]
-pub struct Watch {
-    pub front: Arc<Front>,
-    /// Memory for bodies.
-    pub budget: Budget,
+/// Request ids drawn at a time.
+const DRAWN: usize = 64;
+
+/// Draws request ids, many at a time: one alone would cost a system call.
+#[derive(Debug)]
+pub struct Ids {
+    random: Arc<dyn Random>,
+    drawn: Mutex<Vec<[u8; 16]>>,
 }
 
-/// Takes a request in, answers it in a task of its own, and writes its line. So a client that goes away while it sends
-/// costs nothing, and one that goes away later does not stop an operation between its commit and what follows it.
-pub async fn observe(State(watch): State<Watch>, mut request: Request, next: Next) -> Response<Body> {
-    let Watch { front, budget } = watch;
-    let seen = Seen::new(&front, &request);
-    request.extensions_mut().insert(seen.note.clone());
-    request.extensions_mut().insert(Origin { request_id: seen.request_id.clone(), source: seen.source });
-    let allowance = request.extensions().get::<Allowance>().cloned().unwrap_or_default();
-    if health::is_probe(&request) {
-        // Probes only look, so they need not be finished; and they are answered however much there is to do.
-        return seen.answer(request, next).await;
+impl Ids {
+    /// From this source.
+    pub fn new(random: Arc<dyn Random>) -> Self {
+        Self { random, drawn: Mutex::default() }
     }
-    let mut account = budget.account(allowance);
-    if api::is_call(&request) {
-        request = match api::receive(&front, &seen.note, request, &mut account).await {
-            Ok(request) => request,
-            Err(response) => return seen.finish(response, 0),
+
+    fn next(&self) -> Uuid {
+        // Whoever finds somebody else drawing does not wait but draws one.
+        let bytes = match self.drawn.try_lock() {
+            Ok(mut drawn) => drawn.pop().unwrap_or_else(|| self.draw(&mut drawn)),
+            Err(_) => self.one(),
         };
+        Builder::from_random_bytes(bytes).into_uuid()
     }
-    let Some(busy) = front.in_flight.begin() else {
-        let error = ApiError::unavailable("as many requests are in flight as there may be");
-        seen.note.error(&error);
-        let mut response = answer::api_error(&error);
-        cors::allow_reading(response.headers_mut());
-        return seen.finish(response, 0);
-    };
-    let task = tokio::spawn(async move {
-        let response = seen.answer(request, next).await;
-        drop((account, busy));
-        response
-    });
-    match task.await {
-        Ok(response) => response,
-        // Panics are caught inside, so this is the end of the runtime.
-        Err(error) => answer::api_error(&ApiError::internal(error.to_string())),
+
+    fn draw(&self, drawn: &mut Vec<[u8; 16]>) -> [u8; 16] {
+        let mut bytes = [0; 16 * DRAWN];
+        self.random.fill(&mut bytes);
+        let (ids, _) = bytes.as_chunks();
+        drawn.extend(ids.iter().rev());
+        drawn.pop().unwrap_or_else(|| self.one())
+    }
+
+    fn one(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        bytes
     }
 }
 
 /// What is kept of a request for its line in the log.
-struct Seen {
-    request_id: String,
+pub struct Seen {
+    request_id: Uuid,
     method: Method,
-    path: String,
+    uri: Uri,
     source: IpAddr,
     started: Instant,
-    note: Note,
 }
 
 impl Seen {
-    fn new(front: &Front, request: &Request) -> Self {
-        let peer = request.extensions().get::<Peer>().map_or_else(unknown_peer, |Peer(peer)| *peer);
+    /// Takes a request in.
+    pub fn new<B>(front: &Front, ids: &Ids, peer: SocketAddr, request: &Request<B>) -> Self {
         Self {
-            request_id: front.random.uuid_v4().to_string(),
+            request_id: ids.next(),
             method: request.method().clone(),
-            path: shown_path(request.uri().path()),
+            uri: request.uri().clone(),
             source: client_address(peer, request.headers(), &front.trusted_proxies),
             started: Instant::now(),
-            note: Note::default(),
         }
     }
 
-    async fn answer(self, request: Request, next: Next) -> Response<Body> {
+    /// Where the request comes from, as the handlers are told.
+    pub fn origin(&self) -> Origin {
+        Origin { request_id: self.request_id.to_string(), source: self.source }
+    }
+
+    /// Answers with what `work` gives, or with an error where it panics.
+    pub async fn answer(self, note: Note, work: impl Future<Output = Response<Body>>) -> Response<Body> {
         // Whatever is logged on the way names the request; its own line does so by itself.
-        let span = tracing::info_span!("request", request_id = self.request_id);
-        let work = measured(AssertUnwindSafe(next.run(request)).catch_unwind()).instrument(span);
+        let span = tracing::info_span!("request", request_id = %self.request_id);
+        let work = measured(AssertUnwindSafe(work).catch_unwind()).instrument(span);
         let (answered, cost) = work.await;
         let response = answered.unwrap_or_else(|panic| {
             let error = ApiError::internal(format!("panic: {}", panic_text(&*panic)));
-            self.note.error(&error);
+            note.error(&error);
             let mut response = answer::api_error(&error);
             cors::allow_reading(response.headers_mut());
             response
         });
-        self.finish(response, cost.statements())
+        self.finish(response, note.take(), cost.statements())
     }
 
-    fn finish(self, mut response: Response<Body>, statements: u64) -> Response<Body> {
-        if let Ok(value) = HeaderValue::from_str(&self.request_id) {
+    /// Writes the request's line; its answer with its id.
+    pub fn finish(self, mut response: Response<Body>, facts: Facts, statements: u64) -> Response<Body> {
+        let mut text = [0; Hyphenated::LENGTH];
+        let request_id = &*self.request_id.hyphenated().encode_lower(&mut text);
+        if let Ok(value) = HeaderValue::from_str(request_id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        self.note.log(Line {
-            request_id: &self.request_id,
+        facts.log(Line {
+            request_id,
             method: self.method.as_str(),
-            path: &self.path,
+            path: self.uri.path(),
             status: response.status().as_u16(),
             statements,
             took: self.started.elapsed(),
@@ -124,7 +124,20 @@ impl Seen {
     }
 }
 
-/// The listener names the peer of every connection; a router that is called without one, in a test, has nobody.
-fn unknown_peer() -> std::net::SocketAddr {
-    (std::net::Ipv4Addr::UNSPECIFIED, 0).into()
+#[cfg(test)]
+mod tests {
+    use cenote_base::{RandomExt as _, SeededRandom};
+
+    use super::*;
+
+    #[test]
+    fn ids_are_those_that_would_have_been_drawn_one_by_one() {
+        let (ids, random) = (Ids::new(Arc::new(SeededRandom::new(1))), SeededRandom::new(1));
+        for _ in 0..=2 * DRAWN {
+            assert_eq!(ids.next(), random.uuid_v4());
+        }
+        let held = ids.drawn.lock().unwrap();
+        assert_eq!(ids.next().get_version_num(), 4, "nobody waits");
+        drop(held);
+    }
 }
