@@ -52,14 +52,19 @@ impl Split {
         let exist = samples.iter().filter(|(_, exists)| *exists).count();
         let (mut below_exist, mut below) = (0_usize, 0_usize);
         let mut best = (0, Self { bound: f64::NEG_INFINITY, exist_above: true });
-        for (took, exists) in &samples {
+        for (at, (took, exists)) in samples.iter().enumerate() {
+            let next = samples.get(at + 1).map_or(f64::INFINITY, |(next, _)| *next);
             below += 1;
             below_exist += usize::from(*exists);
+            if next <= *took {
+                // No bound parts what took equally long.
+                continue;
+            }
             // Right when those that exist are above: they above, and the others below.
             let above_right = (exist - below_exist) + (below - below_exist);
             for (right, exist_above) in [(above_right, true), (samples.len() - above_right, false)] {
                 if right > best.0 {
-                    best = (right, Self { bound: *took, exist_above });
+                    best = (right, Self { bound: took.midpoint(next), exist_above });
                 }
             }
         }
