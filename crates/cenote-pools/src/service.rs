@@ -5,7 +5,7 @@ use cenote_wire::idp::{Operation, ops};
 use cenote_wire::{Api, ApiError, Auth, Target, json};
 use serde::Deserialize;
 
-use crate::operations::{clients, pools, refresh, sign_in, sign_up, tokens, users};
+use crate::operations::{clients, list_users, pools, refresh, sign_in, sign_up, tokens, users};
 use crate::{Context, Deps};
 
 /// User pools: answers every operation of cognito-idp.
@@ -64,6 +64,7 @@ operations! {
     InitiateAuth => sign_in::initiate_auth,
     ListUserPoolClients => clients::list_user_pool_clients,
     ListUserPools => pools::list_user_pools,
+    ListUsers => list_users::list_users,
     ResendConfirmationCode => sign_up::resend_confirmation_code,
     RespondToAuthChallenge => sign_in::respond_to_auth_challenge,
     RevokeToken => tokens::revoke_token,

@@ -25,6 +25,7 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 0, name: "store", min_program: 0, sql: include_str!("schema/0000_store.sql") },
     Migration { number: 1, name: "foundation", min_program: 0, sql: include_str!("schema/0001_foundation.sql") },
+    Migration { number: 2, name: "user_lists", min_program: 0, sql: include_str!("schema/0002_user_lists.sql") },
 ];
 
 /// Where the applied steps are kept; portable DDL.

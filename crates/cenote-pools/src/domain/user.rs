@@ -189,12 +189,20 @@ pub fn aliases_of(pool: &Pool, user: &User) -> BTreeSet<(AliasKind, String)> {
     by_attribute.chain(by_alias).collect()
 }
 
+/// The attributes that ListUsers searches.
+pub const SEARCHED: [&str; 6] = ["email", "family_name", "given_name", "name", "phone_number", "preferred_username"];
+
+/// Case folding for searches. Unlike lower case alone it folds a text's beginning to the beginning of the folded text:
+/// lower case writes a sigma in another way where a word ends.
+pub fn search_fold(text: &str) -> String {
+    text.to_lowercase().replace('ς', "σ")
+}
+
 /// The attributes that ListUsers searches, folded: pairs of name and value.
 pub fn searchable(attributes: &Attributes) -> Vec<(&'static str, String)> {
-    const SEARCHED: [&str; 6] = ["email", "family_name", "given_name", "name", "phone_number", "preferred_username"];
     SEARCHED
         .into_iter()
-        .filter_map(|name| attributes.get(name).map(|value| (name, value.to_lowercase())))
+        .filter_map(|name| attributes.get(name).map(|value| (name, search_fold(value))))
         .filter(|(_, value)| !value.is_empty())
         .collect()
 }

@@ -7,6 +7,7 @@ pub(crate) mod codes;
 pub(crate) mod credentials;
 pub(crate) mod find;
 pub(crate) mod hourly;
+pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod new_password;
 pub(crate) mod new_user;

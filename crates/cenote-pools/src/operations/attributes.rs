@@ -30,10 +30,19 @@ pub(crate) fn to_list(user: &User, reader: Option<&Client>) -> Vec<AttributeType
 
 /// A user as AdminCreateUser and the lists show one.
 pub(crate) fn user_type(user: &User) -> UserType {
+    user_type_of(user, None)
+}
+
+/// A user with only those of the named attributes that it has; without names, with all.
+pub(crate) fn user_type_of(user: &User, names: Option<&[String]>) -> UserType {
     let stored = user.stored();
+    let mut attributes = to_list(user, None);
+    if let Some(names) = names {
+        attributes.retain(|attribute| attribute.name.as_ref().is_some_and(|name| names.contains(name)));
+    }
     UserType {
         username: Some(user.username().into()),
-        attributes: Some(to_list(user, None)),
+        attributes: Some(attributes),
         user_create_date: Some(stored.created_at),
         user_last_modified_date: Some(stored.modified_at),
         enabled: Some(stored.enabled),

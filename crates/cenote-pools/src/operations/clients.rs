@@ -144,6 +144,7 @@ pub(crate) async fn list_user_pool_clients(
         scope: Scope::Pool(pool.id.clone()),
         operation: "ListUserPoolClients",
         filter: wanted.map_or("", ClientTypeType::as_str),
+        life: None,
     };
     let after = listing.after(deps, input.next_token.as_deref()).await?;
     let size = usize::try_from(input.max_results.unwrap_or(PAGE_SIZE)).unwrap_or_default();

@@ -9,6 +9,7 @@ pub(crate) mod clients;
 mod configuration;
 mod cursor;
 pub(crate) mod errors;
+pub(crate) mod list_users;
 pub(crate) mod pools;
 pub mod reap;
 pub(crate) mod refresh;

@@ -128,7 +128,7 @@ pub(crate) async fn list_user_pools(
     _ctx: &Context,
     input: ListUserPoolsRequest,
 ) -> Result<ListUserPoolsResponse, ApiError> {
-    let listing = Listing { scope: Scope::Server, operation: "ListUserPools", filter: "" };
+    let listing = Listing { scope: Scope::Server, operation: "ListUserPools", filter: "", life: None };
     let after = listing.after(deps, input.next_token.as_deref()).await?;
     let size = usize::try_from(input.max_results.unwrap_or_default()).unwrap_or_default();
     // One more than asked for: whether there is a next page.

@@ -7,6 +7,7 @@ mod at_once;
 mod confirmation;
 mod cost;
 mod failures;
+mod list_users;
 mod lock_out;
 mod main_job;
 mod new_password;
@@ -17,6 +18,7 @@ mod sign_in;
 mod sign_up;
 mod supported;
 mod tokens;
+mod user_filters;
 
 /// Runs each async function, which takes a [`world::World`], on both engines.
 macro_rules! on_both_engines {

@@ -14,6 +14,7 @@ pub mod messages;
 pub mod pools;
 pub mod sessions;
 pub mod swept;
+pub mod user_lists;
 pub mod users;
 
 use std::str::FromStr;

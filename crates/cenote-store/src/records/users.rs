@@ -329,7 +329,7 @@ fn alias_key(value: &str) -> Cow<'_, str> {
 pub const SEARCHED_CHARACTERS: usize = 256;
 
 /// The part of a folded value that is searched.
-fn search_key(value: &str) -> &str {
+pub fn search_key(value: &str) -> &str {
     value.char_indices().nth(SEARCHED_CHARACTERS).map_or(value, |(end, _)| value.split_at(end).0)
 }
 

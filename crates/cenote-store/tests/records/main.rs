@@ -11,6 +11,7 @@ mod messages;
 mod pools;
 mod sample;
 mod sessions;
+mod user_lists;
 mod users;
 
 use std::future::Future;
