@@ -218,3 +218,16 @@ def test_the_end_of_the_grace_period_and_of_the_token(clocked: Program, clock: C
     for tokens in (first, second):
         with refused(NOT_AUTHORIZED, "Refresh Token has expired"):
             app.renew(tokens["RefreshToken"])
+
+
+def test_page_token_lives_an_hour(clocked: Program, clock: Clock):
+    pool = new_app(clocked)
+    for _ in range(2):
+        pool.create_user()
+    first = clocked.admin.list_users(UserPoolId=pool.pool_id, Limit=1)
+    go_on = {"UserPoolId": pool.pool_id, "Limit": 1, "PaginationToken": first["PaginationToken"]}
+    clock.advance(minutes=59)
+    assert len(clocked.admin.list_users(**go_on)["Users"]) == 1
+    clock.advance(minutes=1, seconds=1)
+    with refused("InvalidParameterException"):
+        clocked.admin.list_users(**go_on)

@@ -1,5 +1,6 @@
 //! The log: one line per event on standard error, text or JSON, Cenote's own targets at the chosen level and those of
-//! libraries at `warn`.
+//! libraries at `warn`, whatever is chosen: below that, libraries show requests, statements and messages with all that is
+//! in them. Nothing in the environment changes it.
 
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -56,6 +57,20 @@ mod tests {
         let filter = super::filter(Level::ERROR);
         assert!(!filter.would_enable("hyper::proto", &Level::WARN));
         assert!(!filter.would_enable("cenote", &Level::WARN));
+    }
+
+    #[test]
+    fn libraries_that_see_secrets_stay_quiet_at_every_level() {
+        // The bodies of requests, the values of statements, e-mails, the secrets of TLS connections.
+        let seeing =
+            ["hyper", "h2", "axum", "tokio_postgres", "deadpool_postgres", "rusqlite", "lettre", "rustls", "log"];
+        for level in [Level::TRACE, Level::DEBUG, Level::INFO] {
+            let filter = filter(level);
+            for target in seeing {
+                assert!(!filter.would_enable(target, &Level::INFO), "{target} {level}");
+            }
+            assert!(filter.would_enable("cenote_pools", &level));
+        }
     }
 
     #[test]
