@@ -5,10 +5,10 @@
 //! signs, the newest such key of its kind; *retired* keys are published and verify until `retires_at`. So all nodes
 //! change over at the same moment, without a job in between.
 //!
-//! Where the CPU goes: a signature takes about 0.26 ms and is made in place, on the caller's thread, which then yields.
-//! Handing it to other threads would cost some 30 µs more and give nothing: they would compete for the same cores, and
-//! sign-ins are bounded by Argon2 (13 ms each, on its own bounded threads) long before signatures. What may wait for the
-//! signature is one task queue for a quarter of a millisecond. Key generation is another matter (`stock.rs`).
+//! Where the CPU goes: a signature takes about 0.26 ms and is made in place, on the caller's thread, which yields between
+//! two. Handing it to other threads would cost some 30 µs more and give nothing: they would compete for the same cores,
+//! and sign-ins are bounded by Argon2 (13 ms each, on its own bounded threads) long before signatures. What may wait for
+//! the signature is one task queue for a quarter of a millisecond. Key generation is another matter (`stock.rs`).
 //!
 //! Private keys are sealed under the *server's* data key, bound to pool, kind and `kid`: a new pool's own data keys are
 //! not usable before the batch that creates the pool is committed, and these rows are in that batch.
@@ -218,7 +218,23 @@ impl SigningKeys {
         Ok(keys::insert_signing_key(&record))
     }
 
-    /// Signs claims as a token of this kind: the header is `{"kid":"…","alg":"RS256"}`.
+    /// Signs an ID token and an access token. Between the two it yields, so that nobody waits for both.
+    ///
+    /// # Errors
+    /// As [`SigningKeys::sign`].
+    pub async fn sign_both(
+        &self,
+        pool: &PoolId,
+        id: &Map<String, Value>,
+        access: &Map<String, Value>,
+    ) -> Result<(Secret, Secret), SigningError> {
+        let id = self.sign(pool, TokenUse::Id, id).await?;
+        tokio::task::yield_now().await;
+        Ok((id, self.sign(pool, TokenUse::Access, access).await?))
+    }
+
+    /// Signs claims as a token of this kind: the header is `{"kid":"…","alg":"RS256"}`. It does not yield: whoever signs
+    /// several tokens does, between two.
     ///
     /// # Errors
     /// [`SigningError::NoSuchPool`]; when the store does not answer or the key is damaged.
@@ -240,9 +256,7 @@ impl SigningKeys {
             async move { signing.open_pair(&pool, &key).await }
         };
         let pair = self.0.pairs.get(&key.kid, FOR_EVER, load).await?;
-        let token = jws::sign(&pair, &key.kid, claims)?;
-        tokio::task::yield_now().await;
-        Ok(token)
+        Ok(jws::sign(&pair, &key.kid, claims)?)
     }
 
     /// The pool's JSON Web Key Set; `None` when there is no such pool.

@@ -37,15 +37,15 @@ pub(crate) async fn get_tokens_from_refresh_token(
         let presented = deps.refresh.check_refresh(token, &client.id).await.map_err(error)?;
         let grace = client.rotation.map(|rotation| rotation.grace);
         let Admitted { user, family, turn } = deps.refresh.admit(presented, grace).await.map_err(error)?;
-        if signed.is_none() {
-            signed = Some(sign(deps, &pool, &client, User::from_record(user).map_err(Refusal::from)?, &family).await?);
-        }
-        if let Some(refresh_token) = renewed(deps, &family, turn).await?
-            && let Some(result) = signed.take()
-        {
+        let result = match signed.take() {
+            Some(result) => result,
+            None => sign(deps, &pool, &client, User::from_record(user).map_err(Refusal::from)?, &family).await?,
+        };
+        if let Some(refresh_token) = renewed(deps, &family, turn).await? {
             let result = AuthenticationResultType { refresh_token, ..result };
             return Ok(GetTokensFromRefreshTokenResponse { authentication_result: Some(result) });
         }
+        signed = Some(result);
     }
     Err(Refusal::Contended.into())
 }

@@ -8,9 +8,7 @@ use cenote_store::Batch;
 use cenote_store::records::families::{self as family_records, FamilyRecord};
 use cenote_store::records::users::invalidate_tokens;
 use cenote_tokens::families::{SignIn, begin, signed_out_at};
-use cenote_tokens::{
-    AccessClaims, AccessTokenError, IdClaims, Issue, Readable, RefreshError, TokenUse, USER_ADMIN_SCOPE,
-};
+use cenote_tokens::{AccessClaims, AccessTokenError, IdClaims, Issue, Readable, RefreshError, USER_ADMIN_SCOPE};
 use cenote_wire::idp::{
     AdminUserGlobalSignOutRequest, AdminUserGlobalSignOutResponse, AuthenticationResultType, GlobalSignOutRequest,
     GlobalSignOutResponse, Operation, RevokeTokenRequest, RevokeTokenResponse,
@@ -108,8 +106,7 @@ pub(super) async fn sign(
         oauth: false,
     }
     .build();
-    let id_token = deps.signing.sign(&pool.id, TokenUse::Id, &id).await?;
-    let access_token = deps.signing.sign(&pool.id, TokenUse::Access, &access).await?;
+    let (id_token, access_token) = deps.signing.sign_both(&pool.id, &id, &access).await?;
     Ok(AuthenticationResultType {
         access_token: Some(access_token.into()),
         expires_in: Some(i32::try_from(client.access_validity.as_secs()).unwrap_or(i32::MAX)),
