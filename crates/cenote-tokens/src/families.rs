@@ -8,10 +8,10 @@
 //! Where the app client rotates, each use of the refresh token replaces it: the family's generation rises, and the token
 //! names its own ([`turn`], docs/decisions/0024-refresh-rotation.md).
 //!
-//! Tokens count in whole seconds, so a sign-out and the next sign-in may fall into one second. Two rules keep them apart:
-//! a sign-in's `auth_time` is the first whole second not before the last sign-out, and a sign-out sets the mark to
-//! [`signed_out_at`], or behind the `auth_time` of a sign-in that is ahead of time. Then a token is good exactly when its
-//! `auth_time` is not before `tokens_valid_after`.
+//! Tokens count in whole seconds, so a sign-out and the next sign-in may fall into one second. Two rules keep them
+//! apart: a sign-in's `auth_time` is the first whole second not before the last sign-out, and a sign-out sets the mark
+//! to [`signed_out_at`], or behind the `auth_time` of a sign-in that is ahead of time. Then a token is good exactly when
+//! its `auth_time` is not before `tokens_valid_after`.
 
 use std::time::Duration;
 
@@ -88,7 +88,8 @@ pub enum Turn {
     Keep,
     /// It is the present one, and the next takes its place: see [`rotated`].
     Rotate,
-    /// It was replaced a moment ago, so the answer with its successor may have got lost: the present one is given again.
+    /// It was replaced a moment ago, so the answer with its successor may have got lost: the present one is given
+    /// again.
     Retry,
 }
 

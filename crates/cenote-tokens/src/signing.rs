@@ -5,10 +5,11 @@
 //! signs, the newest such key of its kind; *retired* keys are published and verify until `retires_at`. So all nodes
 //! change over at the same moment, without a job in between.
 //!
-//! Where the CPU goes: a signature takes about 0.26 ms and is made in place, on the caller's thread, which yields between
-//! two. Handing it to other threads would cost some 30 µs more and give nothing: they would compete for the same cores,
-//! and sign-ins are bounded by Argon2 (13 ms each, on its own bounded threads) long before signatures. What may wait for
-//! the signature is one task queue for a quarter of a millisecond. Key generation is another matter (`stock.rs`).
+//! Where the CPU goes: a signature takes about 0.26 ms and is made in place, on the caller's thread, which yields
+//! between two. Handing it to other threads would cost some 30 µs more and give nothing: they would compete for the
+//! same cores, and sign-ins are bounded by Argon2 (13 ms each, on its own bounded threads) long before signatures. What
+//! may wait for the signature is one task queue for a quarter of a millisecond. Key generation is another matter
+//! (`stock.rs`).
 //!
 //! Private keys are sealed under the *server's* data key, bound to pool, kind and `kid`: a new pool's own data keys are
 //! not usable before the batch that creates the pool is committed, and these rows are in that batch.

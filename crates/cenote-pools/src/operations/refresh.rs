@@ -50,8 +50,8 @@ pub(crate) async fn get_tokens_from_refresh_token(
     Err(Refusal::Contended.into())
 }
 
-/// The refresh token to answer with, if any, after the family was written; `None` when somebody rotated it meanwhile, so
-/// that it has to be looked at again.
+/// The refresh token to answer with, if any, after the family was written; `None` when somebody rotated it meanwhile,
+/// so that it has to be looked at again.
 ///
 /// All that may fail stands before the write: what is rotated is spent.
 async fn renewed(deps: &Deps, family: &FamilyRecord, turn: Turn) -> Result<Option<Option<Sensitive>>, Refusal> {

@@ -80,8 +80,8 @@ async fn new_tokens_for_a_client_that_does_not_rotate(world: World) {
     let change = Batch::new().any("update users set attributes = $1, version = version + 1", params![changed]);
     world.store.apply(change).await.unwrap();
     world.pass(600 * SECOND);
-    let request = json!({"ClientId": app.client, "RefreshToken": tokens["RefreshToken"], "ClientSecret": "ignored_as_there_is_none_1",
-        "DeviceKey": "eu-west-1_3c6ea56b-0000-4000-8000-000000000001", "ClientMetadata": {"a": "b"}});
+    let request = json!({"ClientId": app.client, "RefreshToken": tokens["RefreshToken"],
+        "ClientSecret": "ignored_as_there_is_none_1", "DeviceKey": "eu-west-1_3c6ea56b-0000-4000-8000-000000000001", "ClientMetadata": {"a": "b"}});
     let answer = world.call(Operation::GetTokensFromRefreshToken, request).await.unwrap();
     let new = &answer["AuthenticationResult"];
     let members: BTreeSet<&str> = new.as_object().unwrap().keys().map(String::as_str).collect();
@@ -334,7 +334,10 @@ async fn many_uses_of_one_token_within_the_grace_period(world: World) {
     let request = json!({"ClientId": app.client, "RefreshToken": first});
     let answers = at_once(24, |n| {
         let (house, request) = (if n % 2 == 0 { &world.house } else { &neighbour }, request.clone());
-        async move { house.json(Operation::GetTokensFromRefreshToken, request).await.map_err(|error| error.to_string()) }
+        async move {
+            let answer = house.json(Operation::GetTokensFromRefreshToken, request).await;
+            answer.map_err(|error| error.to_string())
+        }
     });
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(app.generation().await, 1);
@@ -354,7 +357,10 @@ async fn many_uses_of_one_token_without_grace(world: World) {
     let request = json!({"ClientId": app.client, "RefreshToken": first});
     let answers = at_once(24, |n| {
         let (house, request) = (if n % 2 == 0 { &world.house } else { &neighbour }, request.clone());
-        async move { house.json(Operation::GetTokensFromRefreshToken, request).await.map_err(|error| error.to_string()) }
+        async move {
+            let answer = house.json(Operation::GetTokensFromRefreshToken, request).await;
+            answer.map_err(|error| error.to_string())
+        }
     });
     let found = outcomes(&answers);
     assert_eq!(found["ok"], 1, "{found:?}");
