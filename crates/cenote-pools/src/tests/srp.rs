@@ -52,7 +52,7 @@ impl Srp {
     }
 
     async fn begin_at(house: &House, app: &App<'_>, door: Operation, name: &str) -> Result<Self, String> {
-        let client = Client::new(&*house.deps().random).unwrap();
+        let client = Client::new(&*house.deps().random);
         let mut parameters = json!({"USERNAME": name, "SRP_A": client.public_hex()});
         if let Some(hash) = app.hash(name) {
             parameters["SECRET_HASH"] = json!(hash);
