@@ -154,6 +154,11 @@ impl Sub {
     pub fn generate(random: &dyn Random) -> Self {
         Self(random.uuid_v4().to_string())
     }
+
+    /// The `sub` that [`Sub::generate`] makes of these random bytes.
+    pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    }
 }
 
 /// A new client secret as Cognito makes them: 52 base-32 digits.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cenote_base::{AccountId, Clock, Random, Region, Timestamp};
 use cenote_iam::Principal;
 use cenote_messages::Queue;
+use cenote_secrets::HeavyLane;
 use cenote_secrets::hashing::PasswordHasher;
 use cenote_store::Store;
 use cenote_tokens::{AccessCheck, Keyring, RefreshTokens, SigningKeys};
@@ -36,6 +37,8 @@ pub struct ServiceSettings {
     pub region: Region,
     /// A pool's issuer is this, `/`, and the pool's id. No slash at its end.
     pub issuer_base: String,
+    /// Whether users can sign in by SRP. Verifiers are kept only while they can.
+    pub srp: bool,
 }
 
 /// What the operations work with. Each is cheap to clone or shared.
@@ -53,6 +56,8 @@ pub struct Deps {
     pub refresh: RefreshTokens,
     /// Argon2id on its own threads.
     pub hasher: Arc<PasswordHasher>,
+    /// SRP's arithmetic, beside the threads that answer requests.
+    pub heavy: HeavyLane,
     /// Messages to users.
     pub queue: Queue,
     /// Time.

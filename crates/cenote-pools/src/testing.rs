@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cenote_base::{Clock, ManualClock, Random, SeededRandom};
 use cenote_iam::{Principal, PrincipalKind};
 use cenote_messages::{DeliverySettings, MessagesConfig, Worker};
+use cenote_secrets::HeavyLane;
 use cenote_secrets::hashing::{HashingConfig, HashingParams, PasswordHasher};
 use cenote_store::testing::{self, TestStore};
 use cenote_tokens::{AccessCheck, Keyring, MasterKey, RefreshTokens, SigningKeys};
@@ -52,7 +53,7 @@ impl House {
     }
 
     async fn furnish(test: &TestStore, master: MasterKey, seed: u64, furniture: Furniture) -> Self {
-        let Furniture { limits, hashing, has_outbox } = furniture;
+        let Furniture { limits, hashing, heavy, has_outbox, srp } = furniture;
         let clock = Arc::clone(test.clock());
         let shared_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(seed));
@@ -80,6 +81,7 @@ impl House {
             access: AccessCheck::new(store.clone(), signing.clone()),
             refresh: RefreshTokens::new(store.clone(), keyring.clone(), Arc::clone(&shared_clock)),
             hasher: Arc::new(PasswordHasher::new(hashing, Arc::clone(&random)).unwrap()),
+            heavy,
             queue,
             directory: Directory::new(store.clone(), keyring.clone(), Arc::clone(&shared_clock)),
             gate: AttemptGate::default(),
@@ -88,6 +90,7 @@ impl House {
                 account: ACCOUNT.parse().unwrap(),
                 region: REGION.parse().unwrap(),
                 issuer_base: "http://localhost:9400".into(),
+                srp,
             },
             store,
             keyring,
@@ -138,16 +141,24 @@ impl House {
 pub(crate) struct Furniture {
     pub(crate) limits: HashingLimits,
     pub(crate) hashing: HashingConfig,
+    pub(crate) heavy: HeavyLane,
     /// Without one no message can be sent.
     pub(crate) has_outbox: bool,
+    pub(crate) srp: bool,
 }
 
-/// No limits, hashing that costs next to nothing, an outbox.
+/// No limits, hashing that costs next to nothing, an outbox, SRP.
 impl Default for Furniture {
     fn default() -> Self {
         let params = HashingParams { memory_kib: 8, passes: 1, lanes: 1 };
         let hashing = HashingConfig { params, ..HashingConfig::for_threads(1) };
-        Self { limits: HashingLimits::new(None, None), hashing, has_outbox: true }
+        Self {
+            limits: HashingLimits::new(None, None),
+            hashing,
+            heavy: HeavyLane::default(),
+            has_outbox: true,
+            srp: true,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use cenote_base::{Clock, PoolId, Random, RandomExt as _};
 use cenote_messages::{DeliverySettings, MessagesConfig, Queue, Worker};
 use cenote_pools::directory::{Directory, REFRESH_EVERY};
 use cenote_pools::{AttemptGate, Deps, HashingLimits, Service, ServiceSettings, reap};
-use cenote_secrets::{HashingConfig, HashingParams, PasswordHasher};
+use cenote_secrets::{HashingConfig, HashingParams, HeavyLane, PasswordHasher};
 use cenote_store::Store;
 use cenote_store::jobs::Lease;
 use cenote_tokens::{AccessCheck, RefreshTokens, SigningKeys};
@@ -80,6 +80,7 @@ pub fn furnish(
         refresh: RefreshTokens::new(store.clone(), keyring.clone(), Arc::clone(clock)),
         signing,
         hasher: Arc::new(PasswordHasher::new(hashing(settings), Arc::clone(random))?),
+        heavy: HeavyLane::default(),
         queue: queue.clone(),
         clock: Arc::clone(clock),
         random: Arc::clone(random),
@@ -90,6 +91,7 @@ pub fn furnish(
             account: house.account.clone(),
             region: settings.region.clone(),
             issuer_base: public_url.to_string(),
+            srp: settings.srp,
         },
         store: store.clone(),
         keyring,

@@ -156,7 +156,7 @@ fn at_address(source: IpAddr) -> String {
     format!("{FACTOR}/{}", network(source))
 }
 
-/// Compares the password with the user's, and keeps a stronger hash where the parameters were raised.
+/// Compares the password with the user's, and brings up to date what is kept of it.
 async fn matches(deps: &Deps, pool: &Pool, user: &User, presented: &Secret) -> Result<bool, Refusal> {
     let record = user.stored();
     let Some(sealed) = &record.password else {
@@ -166,19 +166,32 @@ async fn matches(deps: &Deps, pool: &Pool, user: &User, presented: &Secret) -> R
     let phc = password::open(deps, pool, &record.sub, sealed).await?;
     let verdict = deps.hasher.verify(pool.id.as_str(), presented, phc.expose()).await?;
     if verdict.matches
-        && verdict.needs_rehash
-        && let Err(error) = rehash(deps, pool, user, sealed, presented).await
+        && let Err(error) = renew(deps, pool, user, sealed, presented, verdict.needs_rehash).await
     {
         // The password was right all the same; the next sign-in tries again.
-        tracing::warn!(%error, "a stronger password hash could not be kept");
+        tracing::warn!(%error, "what is kept of a password could not be renewed");
     }
     Ok(verdict.matches)
 }
 
-async fn rehash(deps: &Deps, pool: &Pool, user: &User, old: &[u8], presented: &Secret) -> Result<(), Refusal> {
+/// Keeps a stronger hash where the parameters were raised; makes SRP's verifier where it is missing (the password was
+/// set while SRP was off) and drops it where SRP is off.
+async fn renew(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    old: &[u8],
+    presented: &Secret,
+    needs_rehash: bool,
+) -> Result<(), Refusal> {
     let record = user.stored();
-    let stronger = password::hash(deps, pool, &record.sub, presented).await?;
-    commit(deps, users::rehash(&pool.id, &record.sub, old, &stronger, record.srp.as_deref())).await.map(drop)
+    let srp_differs = deps.settings.srp != record.srp.is_some();
+    if !needs_rehash && !srp_differs {
+        return Ok(());
+    }
+    let hash = if needs_rehash { password::hash(deps, pool, &record.sub, presented).await? } else { old.to_vec() };
+    let srp = if srp_differs { password::new_verifier(deps, pool, user, presented).await? } else { record.srp.clone() };
+    commit(deps, users::rehash(&pool.id, &record.sub, old, &hash, srp.as_deref())).await.map(drop)
 }
 
 /// The same work and the same answers as for a known user with a wrong password, unless the client lets it be said.

@@ -16,6 +16,8 @@ pub(crate) mod refusal;
 pub(crate) mod session;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
+pub(crate) mod simulated;
+pub(crate) mod srp;
 pub(crate) mod supported;
 pub(crate) mod write;
 

@@ -1,9 +1,12 @@
-//! Passwords between the rules and the store: checked, hashed on the hashing threads, sealed for one user.
+//! Passwords between the rules and the store: hashed on the hashing threads, SRP's verifier made in its lane, both sealed
+//! for one user.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cenote_base::{Secret, Sub, Timestamp};
+use cenote_secrets::srp::Verifier;
 use cenote_tokens::{Purpose, Scope};
 
 use super::Refusal;
@@ -28,7 +31,8 @@ impl fmt::Debug for Prepared {
 
 /// Makes all that is kept of a password that fits the pool's policy, for this user.
 pub(crate) async fn prepare(deps: &Deps, pool: &Pool, user: &User, password: &Secret) -> Result<Prepared, Refusal> {
-    Ok(Prepared { hash: hash(deps, pool, &user.stored().sub, password).await?, srp: None })
+    let hash = hash(deps, pool, &user.stored().sub, password).await?;
+    Ok(Prepared { hash, srp: new_verifier(deps, pool, user, password).await? })
 }
 
 /// Hashes a password and seals the hash for the user with this `sub`. Who sets a password [prepares](prepare) it.
@@ -49,6 +53,32 @@ pub(crate) async fn open(deps: &Deps, pool: &Pool, sub: &Sub, sealed: &[u8]) -> 
     let opened = deps.keyring.open_sealed(&scope, Purpose::Password, &[sub.as_str()], sealed).await?;
     let phc = std::str::from_utf8(opened.expose()).map_err(|error| Refusal::Internal(error.to_string()))?;
     Ok(Secret::new(phc))
+}
+
+/// Makes and seals SRP's salt and verifier of the user's password; `None` where nobody signs in by SRP, because it can
+/// be guessed at faster than the hash.
+pub(super) async fn new_verifier(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    password: &Secret,
+) -> Result<Option<Vec<u8>>, Refusal> {
+    if !deps.settings.srp {
+        return Ok(None);
+    }
+    let group = pool.id.name().to_owned();
+    let (username, password, random) = (user.username().to_owned(), password.clone(), Arc::clone(&deps.random));
+    let verifier = deps.heavy.run(move || Verifier::make(&group, &username, &password, &*random)).await?;
+    let (scope, context) = (Scope::Pool(pool.id.clone()), [user.stored().sub.as_str()]);
+    Ok(Some(deps.keyring.seal(&scope, Purpose::Verifier, &context, verifier.to_bytes().expose()).await?))
+}
+
+/// The user's verifier, if it has one that may be used.
+pub(super) async fn verifier(deps: &Deps, pool: &Pool, user: &User) -> Result<Option<Verifier>, Refusal> {
+    let Some(sealed) = user.stored().srp.as_ref().filter(|_| deps.settings.srp) else { return Ok(None) };
+    let (scope, context) = (Scope::Pool(pool.id.clone()), [user.stored().sub.as_str()]);
+    let opened = deps.keyring.open_sealed(&scope, Purpose::Verifier, &context, sealed).await?;
+    Ok(Some(Verifier::from_bytes(opened.expose())?))
 }
 
 /// Gives the user this password for good.

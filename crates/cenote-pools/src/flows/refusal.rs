@@ -2,8 +2,10 @@
 
 use cenote_base::Fault;
 use cenote_messages::MessageError;
+use cenote_secrets::LaneError;
 use cenote_secrets::hashing::HashError;
 use cenote_secrets::policy::PolicyViolation;
+use cenote_secrets::srp::SrpError;
 use cenote_store::records::users::AliasKind;
 use cenote_store::{BatchError, StoreError};
 use cenote_tokens::{KeyringError, SigningError};
@@ -63,6 +65,8 @@ pub(crate) enum Refusal {
     NothingToVerify,
     #[error("too many tries in an hour")]
     LimitExceeded,
+    #[error("SRP_A is of no use")]
+    SrpPublic,
     #[error("the session is not valid here")]
     SessionInvalid,
     #[error("the session has expired")]
@@ -164,6 +168,22 @@ impl From<HashError> for Refusal {
             HashError::Busy => Self::Busy,
             other => by_fault(other.fault(), other),
         }
+    }
+}
+
+impl From<LaneError> for Refusal {
+    fn from(error: LaneError) -> Self {
+        match error {
+            LaneError::Busy => Self::Busy,
+            other => by_fault(other.fault(), other),
+        }
+    }
+}
+
+/// For what was stored or sealed; what a caller sent is refused where it is read.
+impl From<SrpError> for Refusal {
+    fn from(error: SrpError) -> Self {
+        Self::Internal(error.to_string())
     }
 }
 

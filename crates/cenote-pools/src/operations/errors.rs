@@ -110,6 +110,8 @@ fn sign_in_error(refusal: &Refusal) -> ApiError {
         Refusal::CodeMismatch => ApiError::code_mismatch("Invalid verification code provided, please try again."),
         Refusal::CodeExpired => ApiError::expired_code("Invalid code provided, please request a code again."),
         Refusal::LimitExceeded => ApiError::limit_exceeded("Attempt limit exceeded, please try after some time."),
+        // Cognito's text is unconfirmed (reference 04 §1).
+        Refusal::SrpPublic => ApiError::invalid_parameter("SRP_A is invalid."),
         Refusal::SessionInvalid => ApiError::not_authorized("Invalid session for the user."),
         Refusal::SessionExpired => ApiError::not_authorized("Invalid session for the user, session is expired."),
         Refusal::SessionUsed => {

@@ -1,6 +1,8 @@
 //! InitiateAuth and RespondToAuthChallenge, and their siblings for administrators: the flows that a client allows,
 //! their parameters, and the shape of the answers.
 
+mod srp;
+
 use std::collections::BTreeMap;
 
 use cenote_wire::idp::{
@@ -16,6 +18,7 @@ use super::{attributes, audit, caller, refresh, tokens};
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
+use crate::flows::credentials::Proven;
 use crate::flows::new_password::{self, Hashed};
 use crate::flows::sign_in::{self, Authentication, Challenge, SignIn};
 use crate::flows::write::TRIES;
@@ -149,10 +152,7 @@ impl Attempt<'_> {
                 self.enabled(allowed, "REFRESH_TOKEN_AUTH flow not enabled for this client")?;
                 self.by_refresh_token(parameters).await
             }
-            (Some(AuthFlowType::UserSrpAuth), _) => {
-                self.enabled(flows.user_srp, "USER_SRP_AUTH is not enabled for the client.")?;
-                Err(not_built("the USER_SRP_AUTH flow"))
-            }
+            (Some(AuthFlowType::UserSrpAuth), _) => self.by_srp(parameters).await,
             (Some(AuthFlowType::CustomAuth), _) => {
                 self.enabled(flows.custom, "CUSTOM_AUTH is not enabled for the client.")?;
                 if self.pool.triggers.define_auth_challenge.is_none() {
@@ -181,7 +181,13 @@ impl Attempt<'_> {
         let password = password.clone().into_secret();
         let (deps, pool, client) = (self.deps, self.pool, self.client);
         let name = username.expose();
-        let mut proven = sign_in::by_password(deps, pool, client, self.entry(), name, &password).await?;
+        let proven = sign_in::by_password(deps, pool, client, self.entry(), name, &password).await?;
+        self.after_password(proven).await
+    }
+
+    /// What a right password leads to, however it was proved.
+    async fn after_password(&self, mut proven: Proven) -> Result<Answer, ApiError> {
+        let (deps, pool, client) = (self.deps, self.pool, self.client);
         for _ in 0..TRIES {
             match sign_in::after_password(deps, pool, client, &proven).await? {
                 SignIn::Challenge(challenge) => return self.challenge(challenge).await,
@@ -233,6 +239,7 @@ impl Attempt<'_> {
         let username = required(responses, "USERNAME")?.expose();
         caller::check_secret_hash(self.client, responses.get("SECRET_HASH"), username)?;
         match challenge {
+            Some(ChallengeNameType::PasswordVerifier) => self.password_verifier(username, responses).await,
             Some(ChallengeNameType::NewPasswordRequired) => self.new_password(username, session, responses).await,
             // No flow that is built leads to another challenge, so no session fits one.
             _ => Err(Refusal::SessionInvalid.into()),

@@ -7,9 +7,15 @@ use cenote_store::cost::{Cost, measured};
 use serde_json::json;
 
 use super::on_both_engines;
+use super::srp::Srp;
 use super::world::{PASSWORD, World, email};
 
-on_both_engines! { budgets_of_hot_operations, budget_of_a_rotation, an_unknown_user_costs_what_a_known_one_costs }
+on_both_engines! {
+    budgets_of_hot_operations,
+    budget_of_a_rotation,
+    an_unknown_user_costs_what_a_known_one_costs,
+    srp_costs_the_same_for_an_unknown_user,
+}
 
 const fn cost(reads: u64, batches: u64, batch_statements: u64) -> Cost {
     Cost { reads, batches, batch_statements }
@@ -66,6 +72,38 @@ async fn budget_of_a_rotation(world: World) {
     let (answer, found) = measured(app.renew(&second["RefreshToken"])).await;
     assert!(answer.is_ok());
     assert_eq!(found, cost(1, 0, 0), "a retry");
+}
+
+async fn srp_costs_the_same_for_an_unknown_user(world: World) {
+    let address = email("alice");
+    for (pool, created, known, unknown) in [
+        (json!({}), "alice", "alice", "nobody"),
+        (json!({"AliasAttributes": ["email"]}), "alice", "alice", "nobody"),
+        (json!({"AliasAttributes": ["email"]}), "alice", &*address, "nobody@example.com"),
+        (json!({"UsernameAttributes": ["email"]}), &*address, &*address, "nobody@example.com"),
+    ] {
+        let pool = world.pool(pool).await;
+        let app = world.client(&pool, json!({"PreventUserExistenceErrors": "ENABLED"})).await;
+        app.create(created, &[("email", &address), ("email_verified", "true")]).await.unwrap();
+        app.set_password(created, PASSWORD, true).await.unwrap();
+        world.deps().directory.refresh().await.unwrap();
+        Srp::begin(&app, known).await;
+        let mut costs = Vec::new();
+        for name in [known, unknown] {
+            let (srp, first) = measured(Srp::begin(&app, name)).await;
+            let (answer, second) = measured(srp.answer(&app, "Wrong-Horse-9")).await;
+            assert_eq!(answer, Err(super::world::INCORRECT.to_owned()));
+            assert_eq!((second.reads, second.batches, second.batch_statements), (1, 1, 3), "{name}");
+            assert_eq!(first.batches, 0, "{name}");
+            costs.push((first, second));
+        }
+        assert_eq!(costs[0], costs[1], "{known}");
+        let srp = Srp::begin(&app, known).await;
+        // The block and both counts; then: forget them, hold the user, begin the family.
+        let (answer, found) = measured(srp.answer(&app, PASSWORD)).await;
+        assert!(answer.is_ok());
+        assert_eq!(found, cost(1, 2, 7));
+    }
 }
 
 async fn an_unknown_user_costs_what_a_known_one_costs(world: World) {

@@ -16,6 +16,7 @@ mod refresh;
 mod sessions;
 mod sign_in;
 mod sign_up;
+mod srp;
 mod supported;
 mod tokens;
 mod user_filters;

@@ -316,7 +316,6 @@ async fn a_session_fits_one_challenge(world: World) {
         "SOFTWARE_TOKEN_MFA",
         "SELECT_MFA_TYPE",
         "MFA_SETUP",
-        "PASSWORD_VERIFIER",
         "CUSTOM_CHALLENGE",
         "SELECT_CHALLENGE",
         "DEVICE_SRP_AUTH",

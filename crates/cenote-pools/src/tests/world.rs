@@ -75,7 +75,8 @@ impl World {
 
     pub(crate) async fn client(&self, pool: &str, settings: Value) -> App<'_> {
         let mut request = json!({"UserPoolId": pool, "ClientName": "app", "ExplicitAuthFlows": [
-            "ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]});
+            "ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH",
+            "ALLOW_REFRESH_TOKEN_AUTH"]});
         request.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let answer = self.call(Operation::CreateUserPoolClient, request).await.unwrap();
         let client = &answer["UserPoolClient"];

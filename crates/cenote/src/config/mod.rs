@@ -49,6 +49,8 @@ pub struct Settings {
     pub messages: MessageSettings,
     /// The cost of a password hash.
     pub hashing: HashingSettings,
+    /// Whether users can sign in by SRP.
+    pub srp: bool,
     /// Bounds on what clients may send.
     pub limits: LimitSettings,
     /// How long a stop waits for what is in flight.
@@ -142,6 +144,7 @@ impl Settings {
                     .value(&s::HASHING_MEMORY_KIB, |text| v::number(text, 8, HashingParams::MAX_MEMORY_KIB))?,
                 passes: layers.value(&s::HASHING_PASSES, |text| v::number(text, 1, HashingParams::MAX_PASSES))?,
             },
+            srp: layers.value(&s::SRP, v::on_or_off)?,
             limits: LimitSettings {
                 max_body_bytes: layers.value(&s::MAX_BODY_BYTES, |text| v::number(text, 1_024, 67_108_864))?,
                 max_connections: layers.value(&s::MAX_CONNECTIONS, |text| v::number(text, 1, 1_000_000))?,
@@ -261,6 +264,7 @@ mod tests {
         assert!(settings.trusted_proxies.is_empty() && !settings.strict_region && settings.messages.outbox);
         assert_eq!((settings.hashing.memory_kib, settings.hashing.passes), (19_456, 2));
         assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+        assert!(settings.srp && !parse(&[], &[("CENOTE_SRP", "off")]).unwrap().srp);
     }
 
     #[test]
@@ -289,6 +293,7 @@ mod tests {
             ("hashing_threads", "0"),
             ("hashing_memory_kib", "7"),
             ("hashing_passes", "0"),
+            ("srp", "perhaps"),
             ("max_body_bytes", "12"),
             ("max_connections", "0"),
             ("address_rate", "-1"),

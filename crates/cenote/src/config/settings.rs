@@ -82,6 +82,8 @@ settings! {
         "Argon2id's memory per password, in KiB";
     HASHING_PASSES = "hashing_passes": Kind::Value("N"), Some("2"),
         "Argon2id's passes over its memory";
+    SRP = "srp": Kind::Value("on|off"), Some("on"),
+        "Whether users can sign in by SRP; off: no verifier is kept beside the password's hash";
     MAX_BODY_BYTES = "max_body_bytes": Kind::Value("BYTES"), Some("2097152"),
         "The largest body of a signed request; of others 512 KiB, or this if it is less; a larger one is answered 413";
     MAX_CONNECTIONS = "max_connections": Kind::Value("N"), Some("4096"),

@@ -177,6 +177,15 @@ pub fn boolean(text: &str) -> Result<bool, Reason> {
     }
 }
 
+/// `on` or `off`.
+pub fn on_or_off(text: &str) -> Result<bool, Reason> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off is needed".to_owned()),
+    }
+}
+
 /// `text` or `json`.
 pub fn log_format(text: &str) -> Result<LogFormat, Reason> {
     match text {
