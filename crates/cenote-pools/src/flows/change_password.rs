@@ -57,20 +57,25 @@ async fn replace(
     previous: &Secret,
     proposed: &Secret,
 ) -> Result<(), Refusal> {
-    let mut proven = credentials::check(deps, pool, client, entry, user.username(), previous).await?;
-    // The password was right, whatever else stands in the way.
-    commit(deps, proven.reset.clone()).await?;
-    if proven.user.stored().sub != user.stored().sub {
-        // Another one by the same name.
-        return Err(Refusal::UserNotFound);
-    }
-    let prepared = password::prepare(deps, pool, &proven.user, proposed).await?;
+    let sub = &user.stored().sub;
+    let mut prepared = None;
     for _ in 0..TRIES {
+        // Each time anew: what was proved before may have been another password.
+        let proven = credentials::check(deps, pool, client, entry, user.username(), previous).await?;
+        // The password was right, whatever else stands in the way.
+        commit(deps, proven.reset.clone()).await?;
+        if proven.user.stored().sub != *sub {
+            // Another one by the same name.
+            return Err(Refusal::UserNotFound);
+        }
         changeable(&proven.user)?;
-        if set(deps, pool, &proven.user, &prepared).await? {
+        let prepared = match &prepared {
+            Some(prepared) => prepared,
+            None => prepared.insert(password::prepare(deps, pool, &proven.user, proposed).await?),
+        };
+        if set(deps, pool, &proven.user, prepared).await? {
             return Ok(());
         }
-        proven = proven.read_again(deps, pool).await?;
     }
     Err(Refusal::Contended)
 }
