@@ -179,8 +179,8 @@ async fn goes(world: &World, mechanisms: Value, verified: &[&str]) -> Answer {
     app.create("alice", &values).await.unwrap();
     app.set_password("alice", PASSWORD, true).await.unwrap();
     let answer = app.forgot_password("alice").await;
-    if answer.is_ok() {
-        let by_phone = answer.as_ref().unwrap()["CodeDeliveryDetails"]["DeliveryMedium"] == "SMS";
+    if let Ok(answer) = &answer {
+        let by_phone = answer["CodeDeliveryDetails"]["DeliveryMedium"] == "SMS";
         let code = world.code(if by_phone { PHONE } else { "alice@example.com" }).await;
         assert_eq!(app.confirm_forgot_password("alice", &code, NEW_PASSWORD).await, Ok(json!({})));
     }
