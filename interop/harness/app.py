@@ -87,6 +87,20 @@ class App:
             ClientId=self.client_id, Username=username, **self.with_hash(username)
         )
 
+    def forgot_password(self, username: str) -> dict[str, Any]:
+        return self.program.public.forgot_password(
+            ClientId=self.client_id, Username=username, **self.with_hash(username)
+        )
+
+    def confirm_forgot_password(self, username: str, code: str, password: str = NEW_PASSWORD) -> dict[str, Any]:
+        return self.program.public.confirm_forgot_password(
+            ClientId=self.client_id,
+            Username=username,
+            ConfirmationCode=code,
+            Password=password,
+            **self.with_hash(username),
+        )
+
     def sign_in(self, username: str, password: str = PASSWORD, **more: str) -> dict[str, Any]:
         return self.program.public.initiate_auth(
             ClientId=self.client_id,

@@ -23,6 +23,10 @@ def public_doors(app: App, name: str, session: str) -> dict[str, Callable[[dict]
             **client, Username=name, ConfirmationCode="123456", **proof
         ),
         "ResendConfirmationCode": lambda proof: public.resend_confirmation_code(**client, Username=name, **proof),
+        "ForgotPassword": lambda proof: public.forgot_password(**client, Username=name, **proof),
+        "ConfirmForgotPassword": lambda proof: public.confirm_forgot_password(
+            **client, Username=name, ConfirmationCode="123456", Password=NEW_PASSWORD, **proof
+        ),
         "InitiateAuth": lambda proof: public.initiate_auth(
             **client,
             AuthFlow="USER_PASSWORD_AUTH",
@@ -57,5 +61,8 @@ def administrator_doors(program: Program, pool_id: str, name: str) -> dict[str, 
         "AdminGetUser": lambda: admin.admin_get_user(**user),
         "AdminConfirmSignUp": lambda: admin.admin_confirm_sign_up(**user),
         "AdminSetUserPassword": lambda: admin.admin_set_user_password(**user, Password=PASSWORD, Permanent=True),
+        "AdminDisableUser": lambda: admin.admin_disable_user(**user),
+        "AdminEnableUser": lambda: admin.admin_enable_user(**user),
+        "AdminResetUserPassword": lambda: admin.admin_reset_user_password(**user),
         "AdminDeleteUser": lambda: admin.admin_delete_user(**user),
     }

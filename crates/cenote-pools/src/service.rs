@@ -5,7 +5,7 @@ use cenote_wire::idp::{Operation, ops};
 use cenote_wire::{Api, ApiError, Auth, Target, json};
 use serde::Deserialize;
 
-use crate::operations::{clients, list_users, pools, refresh, sign_in, sign_up, tokens, users};
+use crate::operations::{clients, lifecycle, list_users, passwords, pools, refresh, sign_in, sign_up, tokens, users};
 use crate::{Context, Deps};
 
 /// User pools: answers every operation of cognito-idp.
@@ -45,19 +45,26 @@ macro_rules! operations {
 operations! {
     AdminConfirmSignUp => users::admin_confirm_sign_up,
     AdminCreateUser => users::admin_create_user,
-    AdminDeleteUser => users::admin_delete_user,
+    AdminDeleteUser => lifecycle::admin_delete_user,
+    AdminDisableUser => lifecycle::admin_disable_user,
+    AdminEnableUser => lifecycle::admin_enable_user,
     AdminGetUser => users::admin_get_user,
     AdminInitiateAuth => sign_in::admin_initiate_auth,
+    AdminResetUserPassword => passwords::admin_reset_user_password,
     AdminRespondToAuthChallenge => sign_in::admin_respond_to_auth_challenge,
     AdminSetUserPassword => users::admin_set_user_password,
     AdminUserGlobalSignOut => tokens::admin_user_global_sign_out,
+    ChangePassword => passwords::change_password,
+    ConfirmForgotPassword => passwords::confirm_forgot_password,
     ConfirmSignUp => sign_up::confirm_sign_up,
     CreateUserPool => pools::create_user_pool,
     CreateUserPoolClient => clients::create_user_pool_client,
+    DeleteUser => lifecycle::delete_user,
     DeleteUserPool => pools::delete_user_pool,
     DeleteUserPoolClient => clients::delete_user_pool_client,
     DescribeUserPool => pools::describe_user_pool,
     DescribeUserPoolClient => clients::describe_user_pool_client,
+    ForgotPassword => passwords::forgot_password,
     GetTokensFromRefreshToken => refresh::get_tokens_from_refresh_token,
     GetUser => users::get_user,
     GlobalSignOut => tokens::global_sign_out,

@@ -148,6 +148,11 @@ impl User {
         }
     }
 
+    /// Whether text messages to the phone are a second factor of this user.
+    pub fn has_sms_factor(&self) -> bool {
+        serde_json::from_str::<serde_json::Value>(&self.record.mfa).is_ok_and(|mfa| mfa.get("sms").is_some())
+    }
+
     /// Whether a second factor is set up for this user.
     pub fn has_second_factor(&self) -> bool {
         self.record.mfa != "{}"

@@ -1,4 +1,4 @@
-//! What an administrator does to a user: create and invite, confirm, set a password, delete.
+//! What an administrator does to a user: create and invite, confirm, set a password.
 
 use cenote_base::{Secret, Sub};
 use cenote_messages::{Medium, MessageId, MessageKind};
@@ -10,7 +10,7 @@ use cenote_store::records::users::AliasKind;
 use super::codes::CodePurpose;
 use super::find::{self, NewName};
 use super::new_user::{blank_user, check_free, new_attributes, not_inserted, with_flags};
-use super::write::{TRIES, Written, commit, delete_user, insert_user, update_user};
+use super::write::{TRIES, Written, commit, insert_user, update_user};
 use super::{Refusal, aliases, messages, password, supported};
 use crate::Deps;
 use crate::domain::pool::{FirstFactor, Pool};
@@ -222,13 +222,4 @@ async fn change(
         }
     }
     Err(Refusal::Contended)
-}
-
-/// Deletes a user and all that belongs to it.
-pub(crate) async fn delete(deps: &Deps, pool: &Pool, name: &str, audit: Batch) -> Result<(), Refusal> {
-    let user = find::user(deps, pool, name).await?.ok_or(Refusal::UserNotFound)?;
-    match commit(deps, delete_user(deps, pool, &user).extend(audit)).await? {
-        Written::Done => Ok(()),
-        Written::Unmet(_) => Err(Refusal::UserNotFound),
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use cenote_base::{PoolId, Secret};
+use cenote_base::{PoolId, Secret, Sub};
 use cenote_store::records::{attempts, users};
 use cenote_store::{Batch, BatchError};
 use cenote_tokens::{Purpose, Scope};
@@ -44,6 +44,15 @@ impl Proven {
         }
         Ok(Self { user: User::from_record(record)?, ..self })
     }
+}
+
+/// Forgets the failures of the user, and those from this address: whoever sets a password there needs no guessing.
+pub(crate) fn forget_failures(pool: &Pool, sub: &Sub, entry: Entry) -> Batch {
+    attempts::reset(&pool.id, sub.as_str(), FACTOR).extend(attempts::reset(
+        &pool.id,
+        sub.as_str(),
+        &at_address(entry.source),
+    ))
 }
 
 /// Counts a request of a public operation against the limits that stand before what costs work or rows.

@@ -1,6 +1,6 @@
 //! Who is meant by a name: a username, or an address or preferred name where the pool lets them stand for one.
 
-use cenote_store::records::users::{self, AliasKind};
+use cenote_store::records::users::{self, AliasKind, NameKeys};
 
 use super::Refusal;
 use super::refusal::UsernameForm;
@@ -8,25 +8,28 @@ use crate::Deps;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
 
-/// The user that `name` means in this pool: the username, or an alias that the user may sign in with.
+/// The user that `name` means in this pool: the username, or an alias that the user may sign in with. As much work for a
+/// name that nobody has.
 pub(crate) async fn user(deps: &Deps, pool: &Pool, name: &str) -> Result<Option<User>, Refusal> {
     // No name has U+0000 in it, and no database can be asked for one.
     if name.contains('\0') {
         return Ok(None);
     }
-    let record = users::find_by_username(&deps.store, &pool.id, &pool.username_key(name)).await?;
-    if let Some(record) = record {
-        return Ok(Some(User::from_record(record)?));
-    }
-    for kind in pool.username_attributes.iter().chain(&pool.alias_attributes).copied() {
-        if !may_be(kind, name) {
-            continue;
-        }
-        if let Some(record) = users::find_by_alias(&deps.store, &pool.id, kind, &pool.alias_key(kind, name)).await? {
-            return Ok(Some(User::from_record(record)?));
-        }
-    }
-    Ok(None)
+    let username = pool.username_key(name);
+    let alias = |kind: AliasKind| (pool.signs_in_with(kind) && may_be(kind, name)).then(|| pool.alias_key(kind, name));
+    let [email, phone, preferred] = [AliasKind::Email, AliasKind::PhoneNumber, AliasKind::PreferredUsername].map(alias);
+    let record = if [&email, &phone, &preferred].iter().all(|key| key.is_none()) {
+        users::find_by_username(&deps.store, &pool.id, &username).await?
+    } else {
+        let keys = NameKeys {
+            username: &username,
+            email: email.as_deref(),
+            phone_number: phone.as_deref(),
+            preferred_username: preferred.as_deref(),
+        };
+        users::find_by_name(&deps.store, &pool.id, &keys).await?
+    };
+    Ok(record.map(User::from_record).transpose()?)
 }
 
 /// Whether a text has the form of this kind of alias, so that looking for it makes sense.

@@ -13,6 +13,7 @@ use crate::domain::pool::Pool;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// So many tries in an hour for each user. The hour begins with the first.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Hourly {
     /// What is tried, as the store has it.
     pub factor: &'static str,

@@ -3,15 +3,19 @@
 
 pub(crate) mod admin;
 pub(crate) mod aliases;
+pub(crate) mod change_password;
 pub(crate) mod codes;
 pub(crate) mod credentials;
 pub(crate) mod find;
 pub(crate) mod hourly;
+pub(crate) mod lifecycle;
 pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod new_password;
 pub(crate) mod new_user;
 pub(crate) mod password;
+pub(crate) mod public_codes;
+pub(crate) mod recovery;
 pub(crate) mod refusal;
 pub(crate) mod session;
 pub(crate) mod sign_in;

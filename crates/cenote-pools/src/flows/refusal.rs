@@ -63,6 +63,14 @@ pub(crate) enum Refusal {
     NothingAutoVerified,
     #[error("the user has nothing to send a code to")]
     NothingToVerify,
+    #[error("only an administrator resets passwords")]
+    AdministratorOnly,
+    #[error("the user is not in a state in which the password is reset")]
+    NotResettable,
+    #[error("the user has no verified address")]
+    NothingVerified,
+    #[error("the previous password is missing")]
+    PreviousPasswordMissing,
     #[error("too many tries in an hour")]
     LimitExceeded,
     #[error("SRP_A is of no use")]

@@ -7,10 +7,11 @@ use cenote_store::Batch;
 use cenote_store::records::users::{AliasKind, find_by_sub};
 
 use super::codes::{self, CodeDelivery, CodePurpose};
-use super::credentials::{take_limits, unknown_subject};
+use super::credentials::take_limits;
 use super::find;
 use super::hourly::{Hourly, limited};
 use super::new_user::{blank_user, check_free, new_attributes, not_inserted, with_flags};
+use super::public_codes::{self, CodeRequest};
 use super::write::{TRIES, Written, commit, insert_user, update_user};
 use super::{Entry, Refusal, aliases, messages, password, supported};
 use crate::Deps;
@@ -107,13 +108,12 @@ pub(crate) async fn confirm(
     force_alias: bool,
 ) -> Result<(), Refusal> {
     take_limits(deps, client, entry)?;
-    let nobody = if client.prevent_user_existence_errors { Refusal::CodeExpired } else { Refusal::UserNotFound };
     let Some(mut user) = find::user(deps, pool, name).await? else {
-        if client.prevent_user_existence_errors {
-            let subject = hex::encode(unknown_subject(deps, pool, name).await?);
-            limited(deps, CONFIRMATIONS.claim(deps, pool, &subject)).await?;
-        }
-        return Err(nobody);
+        return Err(if client.prevent_user_existence_errors {
+            public_codes::refuse_nobody(deps, pool, name, CodePurpose::SignUp, CONFIRMATIONS).await
+        } else {
+            Refusal::UserNotFound
+        });
     };
     let sub = user.stored().sub.clone();
     user.status.confirm().map_err(|refused| Refusal::NotConfirmable(refused.0))?;
@@ -132,7 +132,8 @@ pub(crate) async fn confirm(
         }
         match find_by_sub(&deps.store, &pool.id, &sub).await? {
             Some(record) => user = User::from_record(record)?,
-            None => return Err(nobody),
+            None if client.prevent_user_existence_errors => return Err(Refusal::CodeExpired),
+            None => return Err(Refusal::UserNotFound),
         }
     }
     Err(Refusal::Contended)
@@ -159,17 +160,11 @@ pub(crate) async fn resend(
         return Err(Refusal::NothingAutoVerified);
     }
     let to = codes::sign_up_channel(pool, &user).ok_or(Refusal::NothingToVerify)?;
-    let code = codes::prepare(deps, pool, &user, CodePurpose::SignUp, MessageKind::ResendCode, to).await?;
-    // One commit, as for an unknown user.
-    let batch = RESENDINGS.claim(deps, pool, user.stored().sub.as_str()).extend(code.batch);
-    limited(deps, batch).await?;
-    if client.prevent_user_existence_errors {
-        // Waiting for the delivery would tell a known user from an unknown one.
-        deps.queue.wake();
-    } else {
-        messages::deliver(deps, &[code.message]).await?;
+    match RESENDING.send(deps, pool, client, &user, to).await {
+        // Deleted meanwhile.
+        Err(Refusal::UserNotFound) => resend_to_nobody(deps, pool, client, name).await,
+        sent => sent,
     }
-    Ok(code.delivery)
 }
 
 async fn resend_to_nobody(deps: &Deps, pool: &Pool, client: &Client, name: &str) -> Result<CodeDelivery, Refusal> {
@@ -179,31 +174,12 @@ async fn resend_to_nobody(deps: &Deps, pool: &Pool, client: &Client, name: &str)
     if pool.auto_verified.is_empty() {
         return Err(Refusal::NothingAutoVerified);
     }
-    let subject = unknown_subject(deps, pool, name).await?;
-    limited(deps, RESENDINGS.claim(deps, pool, &hex::encode(subject))).await?;
-    Ok(simulated_delivery(pool, name, &subject))
+    RESENDING.simulate(deps, pool, name, &pool.auto_verified).await
 }
 
 const CONFIRMATIONS: Hourly = Hourly { factor: "confirm_sign_up", most: 15 };
-const RESENDINGS: Hourly = Hourly { factor: "resend", most: 5 };
-
-/// What an unknown user's code "was sent to": the typed address where it may be one, else an address that is always the
-/// same for the same name. `subject` is the keyed MAC of the name, so nobody can predict it.
-fn simulated_delivery(pool: &Pool, name: &str, subject: &[u8; 32]) -> CodeDelivery {
-    let typed = [(AliasKind::PhoneNumber, find::is_phone(name)), (AliasKind::Email, find::is_email(name))];
-    let typed = typed.into_iter().find(|(kind, is_one)| *is_one && pool.auto_verified.contains(kind));
-    if let Some((attribute, _)) = typed {
-        return CodeDelivery { attribute, destination: codes::masked(attribute, name) };
-    }
-    let attribute =
-        if pool.auto_verified.contains(&AliasKind::Email) { AliasKind::Email } else { AliasKind::PhoneNumber };
-    let mut letters = subject.iter().map(|byte| char::from(b'a' + byte % 26));
-    let made_up = match attribute {
-        AliasKind::PhoneNumber => {
-            let digits: String = subject.iter().map(|byte| char::from(b'0' + byte % 10)).take(11).collect();
-            format!("+{digits}")
-        }
-        _ => format!("{}@{}", letters.next().unwrap_or('a'), letters.next().unwrap_or('e')),
-    };
-    CodeDelivery { attribute, destination: codes::masked(attribute, &made_up) }
-}
+const RESENDING: CodeRequest = CodeRequest {
+    purpose: CodePurpose::SignUp,
+    kind: MessageKind::ResendCode,
+    limit: Hourly { factor: "resend", most: 5 },
+};

@@ -35,6 +35,11 @@ pub(crate) fn verification(pool: &Pool) -> Result<(), Refusal> {
     refuse_if(pool.templates.email_option == EmailOption::ConfirmWithLink, "DefaultEmailOption CONFIRM_WITH_LINK")
 }
 
+/// Whether a user's new password is judged as the pool says.
+pub(crate) fn new_password(pool: &Pool) -> Result<(), Refusal> {
+    refuse_if(pool.risk == AdvancedSecurity::Enforced, "AdvancedSecurityMode ENFORCED")
+}
+
 /// Whether signing in to this pool, before it is known who signs in, has all it depends on.
 pub(crate) fn sign_in(pool: &Pool) -> Result<(), Refusal> {
     refuse_if(pool.mfa == MfaMode::On, "MfaConfiguration ON")?;

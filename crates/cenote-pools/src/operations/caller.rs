@@ -6,9 +6,10 @@ use cenote_base::{ClientId, PoolId, Secret};
 use cenote_secrets::{ct_eq, secret_hash};
 use cenote_wire::{ApiError, Sensitive};
 
-use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
+use crate::flows::{Door, Entry, Refusal};
+use crate::{Context, Deps};
 
 /// The pool with this id.
 pub(crate) async fn pool(deps: &Deps, id: Option<&str>) -> Result<Arc<Pool>, ApiError> {
@@ -40,6 +41,17 @@ pub(crate) async fn pool_client(
         return Err(ApiError::resource_not_found(format!("User pool client {} does not exist.", client.id)));
     }
     Ok((pool, client))
+}
+
+/// The pool of the client that an access token was issued to.
+pub(crate) async fn pool_of(deps: &Deps, client: &Client) -> Result<Arc<Pool>, ApiError> {
+    // The token was checked against the living pool: it ended in this moment, and its users with it.
+    deps.directory.pool(&client.pool_id).await?.ok_or_else(|| Refusal::UserNotFound.into())
+}
+
+/// How a public operation is entered.
+pub(crate) fn public_entry(ctx: &Context) -> Entry {
+    Entry { door: Door::Api, source: ctx.source }
 }
 
 /// Checks SECRET_HASH for `username`, as it was sent (reference 04 §6). A hash for a client without a secret is

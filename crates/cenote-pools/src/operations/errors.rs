@@ -34,10 +34,14 @@ pub(crate) const WORDS: Words = Words {
 pub(crate) const CONFIRMING: Words =
     Words { user_not_found: "Username/client id combination not found.", alias_given: false, ..WORDS };
 
+/// ForgotPassword and ConfirmForgotPassword.
+pub(crate) const RECOVERING: Words =
+    Words { user_not_found: CONFIRMING.user_not_found, password: NEW_PASSWORD.password, ..WORDS };
+
 /// AdminCreateUser.
 pub(crate) const CREATING: Words = Words { username_taken: "User account already exists", ..WORDS };
 
-/// NEW_PASSWORD_REQUIRED.
+/// NEW_PASSWORD_REQUIRED and ChangePassword.
 pub(crate) const NEW_PASSWORD: Words = Words { password: "Password does not conform to policy: ", ..WORDS };
 
 impl Words {
@@ -86,6 +90,14 @@ impl Words {
             }
             Refusal::NothingToVerify => {
                 ApiError::not_authorized("Cannot resend codes. User has no attribute to send a code to.")
+            }
+            Refusal::AdministratorOnly => ApiError::not_authorized("Contact administrator to reset password."),
+            Refusal::NotResettable => ApiError::not_authorized("User password cannot be reset in the current state."),
+            Refusal::NothingVerified => ApiError::invalid_parameter(
+                "Cannot reset password for the user as there is no registered/verified email or phone_number",
+            ),
+            Refusal::PreviousPasswordMissing => {
+                ApiError::invalid_parameter("Missing required parameter PreviousPassword")
             }
             Refusal::ResendNotPossible(username) => ApiError::unsupported_user_state(format!(
                 "Resend not possible. {username} status is not FORCE_CHANGE_PASSWORD"

@@ -10,8 +10,8 @@ use cenote_wire::{ApiError, Sensitive};
 use super::errors::{CONFIRMING, WORDS};
 use super::{attributes, caller};
 use crate::flows::codes::CodeDelivery;
+use crate::flows::messages;
 use crate::flows::sign_up::{self, NewUser};
-use crate::flows::{Door, Entry, messages};
 use crate::{Context, Deps};
 
 /// SignUp.
@@ -24,8 +24,9 @@ pub(crate) async fn sign_up(deps: &Deps, ctx: &Context, input: SignUpRequest) ->
         password: input.password.map(Sensitive::into_secret),
         attributes: attributes::from_list(input.user_attributes),
     };
-    let signed_up =
-        sign_up::sign_up(deps, &pool, &client, entry(ctx), new).await.map_err(|refusal| WORDS.error(refusal))?;
+    let signed_up = sign_up::sign_up(deps, &pool, &client, caller::public_entry(ctx), new)
+        .await
+        .map_err(|refusal| WORDS.error(refusal))?;
     Ok(SignUpResponse {
         // Only the PreSignUp trigger confirms at once.
         user_confirmed: Some(false),
@@ -46,7 +47,7 @@ pub(crate) async fn confirm_sign_up(
     caller::check_secret_hash(&client, input.secret_hash.as_ref(), username)?;
     let code = input.confirmation_code.as_ref().map_or("", Sensitive::expose);
     let force_alias = input.force_alias_creation.unwrap_or(false);
-    sign_up::confirm(deps, &pool, &client, entry(ctx), username, code, force_alias)
+    sign_up::confirm(deps, &pool, &client, caller::public_entry(ctx), username, code, force_alias)
         .await
         .map_err(|refusal| CONFIRMING.error(refusal))?;
     Ok(ConfirmSignUpResponse::default())
@@ -61,14 +62,10 @@ pub(crate) async fn resend_confirmation_code(
     let (pool, client) = caller::client(deps, input.client_id.as_ref()).await?;
     let username = input.username.as_ref().map_or("", Sensitive::expose);
     caller::check_secret_hash(&client, input.secret_hash.as_ref(), username)?;
-    let sent = sign_up::resend(deps, &pool, &client, entry(ctx), username)
+    let sent = sign_up::resend(deps, &pool, &client, caller::public_entry(ctx), username)
         .await
         .map_err(|refusal| CONFIRMING.error(refusal))?;
     Ok(ResendConfirmationCodeResponse { code_delivery_details: Some(delivery(&sent)) })
-}
-
-fn entry(ctx: &Context) -> Entry {
-    Entry { door: Door::Api, source: ctx.source }
 }
 
 /// Where a code went.

@@ -3,10 +3,10 @@
 use cenote_messages::Medium;
 use cenote_wire::idp::{
     AdminConfirmSignUpRequest, AdminConfirmSignUpResponse, AdminCreateUserRequest, AdminCreateUserResponse,
-    AdminDeleteUserRequest, AdminGetUserRequest, AdminGetUserResponse, AdminSetUserPasswordRequest,
-    AdminSetUserPasswordResponse, DeliveryMediumType, GetUserRequest, GetUserResponse, MessageActionType, Operation,
+    AdminGetUserRequest, AdminGetUserResponse, AdminSetUserPasswordRequest, AdminSetUserPasswordResponse,
+    DeliveryMediumType, GetUserRequest, GetUserResponse, MessageActionType, Operation,
 };
-use cenote_wire::{ApiError, Empty, Sensitive};
+use cenote_wire::{ApiError, Sensitive};
 
 use super::errors::{CREATING, WORDS};
 use super::{attributes, audit, caller, tokens};
@@ -15,7 +15,8 @@ use crate::flows::admin::{self, Invitation};
 use crate::flows::{Refusal, find};
 use crate::{Context, Deps};
 
-fn resource(pool: &Pool) -> String {
+/// What an audit row names as changed.
+pub(crate) fn resource(pool: &Pool) -> String {
     pool.id.arn(&pool.account).to_string()
 }
 
@@ -108,19 +109,6 @@ pub(crate) async fn admin_set_user_password(
         .await
         .map_err(|refusal| WORDS.error(refusal))?;
     Ok(AdminSetUserPasswordResponse::default())
-}
-
-/// AdminDeleteUser.
-pub(crate) async fn admin_delete_user(
-    deps: &Deps,
-    ctx: &Context,
-    input: AdminDeleteUserRequest,
-) -> Result<Empty, ApiError> {
-    let pool = caller::pool(deps, input.user_pool_id.as_deref()).await?;
-    let name = input.username.as_ref().map_or("", Sensitive::expose);
-    let audit = audit::row(deps, ctx, Operation::AdminDeleteUser, &resource(&pool));
-    admin::delete(deps, &pool, name, audit).await.map_err(|refusal| WORDS.error(refusal))?;
-    Ok(Empty)
 }
 
 /// GetUser: the caller's own attributes, as far as the client may read them.

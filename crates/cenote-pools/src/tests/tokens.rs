@@ -122,7 +122,7 @@ async fn access_tokens_that_are_refused(world: World) {
         tampered(&tokens["AccessToken"], 1),
         tampered(&tokens["AccessToken"], 2),
     ] {
-        for operation in [Operation::GetUser, Operation::GlobalSignOut, Operation::DeleteUser] {
+        for operation in [Operation::GetUser, Operation::GlobalSignOut, Operation::DeleteUser, Operation::ListDevices] {
             assert_eq!(world.call(operation, with(&garbage)).await, invalid, "{operation} {garbage}");
         }
     }
@@ -131,13 +131,13 @@ async fn access_tokens_that_are_refused(world: World) {
     assert!(app.get_user(&tokens).await.is_ok());
     world.pass(SECOND);
     let expired = refused("Access Token has expired");
-    for operation in [Operation::GetUser, Operation::GlobalSignOut, Operation::DeleteUser] {
+    for operation in [Operation::GetUser, Operation::GlobalSignOut, Operation::DeleteUser, Operation::ListDevices] {
         assert_eq!(world.call(operation, with(&tokens["AccessToken"])).await, expired);
     }
     // An operation that is not built says so only to whom it would have answered.
     let fresh = app.tokens("alice").await;
-    let text = "NotImplementedException: Cenote does not implement the operation DeleteUser yet.";
-    assert_eq!(world.call(Operation::DeleteUser, with(&fresh["AccessToken"])).await, Err(text.to_owned()));
+    let text = "NotImplementedException: Cenote does not implement the operation ListDevices yet.";
+    assert_eq!(world.call(Operation::ListDevices, with(&fresh["AccessToken"])).await, Err(text.to_owned()));
 }
 
 async fn revoking_ends_one_sign_in_and_no_other(world: World) {

@@ -98,7 +98,8 @@ impl World {
     /// The code in the newest message to this address.
     pub(crate) async fn code(&self, address: &str) -> String {
         let newest = self.messages(address).await.into_iter().next().expect("a message");
-        newest.strip_prefix("Your confirmation code is ").expect("a code").to_owned()
+        let texts = ["Your confirmation code is ", "Your password reset code is "];
+        texts.iter().find_map(|text| newest.strip_prefix(text)).expect("a code").to_owned()
     }
 
     pub(crate) async fn rows(&self, sql: &'static str) -> i64 {
@@ -173,6 +174,22 @@ impl App<'_> {
 
     pub(crate) async fn resend(&self, username: &str) -> Answer {
         self.public(Operation::ResendConfirmationCode, username, json!({})).await
+    }
+
+    pub(crate) async fn forgot_password(&self, username: &str) -> Answer {
+        self.public(Operation::ForgotPassword, username, json!({})).await
+    }
+
+    pub(crate) async fn confirm_forgot_password(&self, username: &str, code: &str, password: &str) -> Answer {
+        let more = json!({"ConfirmationCode": code, "Password": password});
+        self.public(Operation::ConfirmForgotPassword, username, more).await
+    }
+
+    pub(crate) async fn change_password(&self, tokens: &Value, previous: &str, proposed: &str) -> Answer {
+        self.world.pass(Duration::from_millis(1));
+        let request = json!({"AccessToken": tokens["AccessToken"], "PreviousPassword": previous,
+            "ProposedPassword": proposed});
+        self.world.call(Operation::ChangePassword, request).await
     }
 
     pub(crate) async fn initiate(&self, flow: &str, parameters: Value) -> Answer {
@@ -316,13 +333,6 @@ impl App<'_> {
     }
 
     pub(crate) async fn disable(&self, username: &str) {
-        // The operation is still to be built.
-        let sub = self.attributes(username).await["sub"].as_str().unwrap().to_owned();
-        let batch = cenote_store::Batch::new().one(
-            "update users set enabled = 0, version = version + 1 where sub = $1",
-            cenote_store::params![sub],
-            "NoUser",
-        );
-        self.world.store.apply(batch).await.unwrap();
+        self.admin(Operation::AdminDisableUser, username, json!({})).await.unwrap();
     }
 }

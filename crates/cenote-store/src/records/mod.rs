@@ -8,6 +8,7 @@ pub mod attempts;
 pub mod clients;
 pub mod codes;
 pub mod counters;
+pub mod decoys;
 pub mod families;
 pub mod keys;
 pub mod messages;

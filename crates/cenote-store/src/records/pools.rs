@@ -156,7 +156,8 @@ pub async fn has_users(store: &Store, pool: &PoolId) -> Result<bool, StoreError>
     Ok(store.read_one("select 1 from users where pool_id = $1 limit 1", params![pool]).await?.is_some())
 }
 
-/// Whether counts of attempts or messages of the pool are left. States of flows end by themselves within minutes.
+/// Whether counts of attempts or messages of the pool are left. States of flows, and decoys among them, end by
+/// themselves within minutes.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -193,6 +193,63 @@ pub async fn find_by_alias(
     row.as_ref().map(UserRecord::from_row).transpose()
 }
 
+/// The rest of a part of [`find_by_name`]: its place, and the owner of an alias.
+macro_rules! alias_branch {
+    ($place:literal, $kind:literal, $value:literal) => {
+        concat!(
+            ", ",
+            $place,
+            " as place from aliases a join users u on u.sub = a.sub and u.pool_id = a.pool_id \
+             where a.pool_id = $1 and a.kind = '",
+            $kind,
+            "' and a.value = ",
+            $value
+        )
+    };
+}
+
+/// What a name may stand for, folded: a username, or an alias of any of these kinds.
+#[derive(Clone, Debug, Default)]
+pub struct NameKeys<'a> {
+    /// The username.
+    pub username: &'a str,
+    /// The e-mail address, where it may be one.
+    pub email: Option<&'a str>,
+    /// The phone number, where it may be one.
+    pub phone_number: Option<&'a str>,
+    /// The preferred user name, where it may be one.
+    pub preferred_username: Option<&'a str>,
+}
+
+/// The user with this username, else who owns one of these aliases, in the order of [`AliasKind`]. One statement, whether
+/// there is such a user or not.
+///
+/// # Errors
+/// When the database does not answer or the row cannot be decoded.
+pub async fn find_by_name(store: &Store, pool: &PoolId, keys: &NameKeys<'_>) -> Result<Option<UserRecord>, StoreError> {
+    let key = |value: Option<&str>| value.map(|value| alias_key(value).into_owned());
+    let row = store
+        .read_one(
+            concat!(
+                "select ",
+                user_columns!(),
+                ", 0 as place from users u where u.pool_id = $1 and u.username_key = $2 union all select ",
+                user_columns!(),
+                alias_branch!("1", "email", "$3"),
+                " union all select ",
+                user_columns!(),
+                alias_branch!("2", "phone_number", "$4"),
+                " union all select ",
+                user_columns!(),
+                alias_branch!("3", "preferred_username", "$5"),
+                " order by place limit 1"
+            ),
+            params![pool, keys.username, key(keys.email), key(keys.phone_number), key(keys.preferred_username)],
+        )
+        .await?;
+    row.as_ref().map(UserRecord::from_row).transpose()
+}
+
 /// Inserts a user of a living pool; unmet with `UsernameExists` when the name is taken (or the pool has ended).
 pub fn insert(user: &UserRecord) -> Batch {
     Batch::new().one(
@@ -224,12 +281,12 @@ pub fn insert(user: &UserRecord) -> Batch {
 }
 
 /// Replaces all that may change of the user at `user.version`; unmet with `UserChanged` when somebody was quicker or
-/// the user is gone.
+/// the user is gone. Tokens that were ended meanwhile stay so ([`invalidate_tokens`] makes no new version).
 pub fn update(user: &UserRecord) -> Batch {
     Batch::new().one(
         "update users set status = $1, enabled = $2, attributes = $3, mfa = $4, password = $5, password_set_at = $6, \
-         password_expires_at = $7, srp = $8, tokens_valid_after = $9, details = $10, modified_at = $11, \
-         version = version + 1 where sub = $12 and pool_id = $13 and version = $14",
+         password_expires_at = $7, srp = $8, details = $10, modified_at = $11, \
+         tokens_valid_after = case when tokens_valid_after > $9 then tokens_valid_after else $9 end, version = version + 1 where sub = $12 and pool_id = $13 and version = $14",
         params![
             user.status.as_str(),
             user.enabled,

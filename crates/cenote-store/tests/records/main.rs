@@ -5,6 +5,7 @@ mod attempts;
 mod clients;
 mod codes;
 mod counters;
+mod decoys;
 mod families;
 mod keys;
 mod messages;

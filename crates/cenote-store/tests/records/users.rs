@@ -2,8 +2,8 @@
 
 use cenote_base::Timestamp;
 use cenote_store::records::users::{
-    AliasKind, UserRecord, delete, delete_alias, find_by_alias, find_by_sub, find_by_username, index_attributes,
-    insert, insert_alias, invalidate_tokens, rehash, unchanged, update,
+    AliasKind, NameKeys, UserRecord, delete, delete_alias, find_by_alias, find_by_name, find_by_sub, find_by_username,
+    index_attributes, insert, insert_alias, invalidate_tokens, rehash, unchanged, update,
 };
 use cenote_store::records::{codes, families, pools};
 use cenote_store::testing::{START, TestStore};
@@ -21,6 +21,7 @@ on_both_engines! {
     tokens_are_only_ever_ended_later,
     a_sign_in_ahead_of_time_is_ended_too,
     an_alias_has_one_owner,
+    a_name_means_a_username_first,
     long_values_are_aliases_and_searched_too,
     what_is_searched_follows_the_user,
     everything_goes_with_a_user,
@@ -135,6 +136,10 @@ async fn tokens_are_only_ever_ended_later(store: TestStore) {
         assert_eq!(by_sub(&store, 1).await.tokens_valid_after, expected);
     }
     assert_eq!(by_sub(&store, 1).await.version, 1);
+    // Who read the user before that, and writes it now, revives nothing.
+    let stale = UserRecord { tokens_valid_after: START, ..by_sub(&store, 1).await };
+    done(&store, update(&stale)).await;
+    assert_eq!(by_sub(&store, 1).await.tokens_valid_after, START + 2 * SECOND);
     done(&store, invalidate_tokens(&id, &sub(9), Timestamp::from_secs(1))).await;
 }
 
@@ -263,4 +268,32 @@ async fn a_damaged_row_is_named(store: TestStore) {
     done(&store, sql).await;
     let error = find_by_username(&store, &id, "user1").await.unwrap_err();
     assert_eq!(error, StoreError::corrupt("users", "sub", "y"));
+}
+
+async fn a_name_means_a_username_first(store: TestStore) {
+    let id = with_users(&store, 4).await;
+    let long = "x".repeat(2000);
+    for (kind, value, n) in [
+        (AliasKind::Email, "same", 2),
+        (AliasKind::PhoneNumber, "same", 3),
+        (AliasKind::PreferredUsername, "same", 4),
+        (AliasKind::Email, long.as_str(), 2),
+        (AliasKind::Email, "user1", 2),
+    ] {
+        done(&store, insert_alias(&id, kind, value, &sub(n))).await;
+    }
+    let found = async |username, email, phone_number, preferred_username| {
+        let keys = NameKeys { username, email, phone_number, preferred_username };
+        find_by_name(&store, &id, &keys).await.unwrap().map(|user| user.sub)
+    };
+    let same = Some("same");
+    assert_eq!(found("user1", Some("user1"), None, None).await, Some(sub(1)));
+    assert_eq!(found("nobody", same, same, same).await, Some(sub(2)));
+    assert_eq!(found("nobody", None, same, same).await, Some(sub(3)));
+    assert_eq!(found("nobody", None, None, same).await, Some(sub(4)));
+    assert_eq!(found("nobody", Some(&long), None, None).await, Some(sub(2)));
+    assert_eq!(found("nobody", None, None, None).await, None);
+    assert_eq!(found("same", None, Some("other"), None).await, None, "an alias only where it is asked for");
+    let elsewhere = NameKeys { username: "user1", email: same, ..NameKeys::default() };
+    assert!(find_by_name(&store, &pool_id(2), &elsewhere).await.unwrap().is_none());
 }
