@@ -44,7 +44,9 @@ fi
 has_command cargo || fail "Rust is needed: cargo was not found"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or newer is needed; python3 is $(python3 --version 2>&1)"
-has_command node && has_command npm || fail "Node.js 20 or newer with npm is needed: node or npm was not found"
+for command in node npm; do
+    has_command "$command" || fail "Node.js 20 or newer with npm is needed: $command was not found"
+done
 node -e 'process.exit(process.versions.node.split(".")[0] < 20)' ||
     fail "Node.js 20 or newer is needed; node is $(node --version 2>&1)"
 
