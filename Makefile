@@ -28,7 +28,7 @@ run: ## build and start Cenote on http://localhost:9400
 test: test-generated test-rust test-interop ## install what the tests need and run them all
 
 .PHONY: setup
-setup: ## install what the tests need (apt as root or through sudo, Python packages into .venv)
+setup: ## install what the tests need (apt as root or through sudo; Python and JavaScript packages)
 	@scripts/setup-tests.sh
 
 .PHONY: test-generated

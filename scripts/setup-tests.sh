@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make test` and `make lint` need beyond Rust, Node.js and Python: Debian packages (as root or with
-# passwordless sudo; otherwise it names them and stops) and the locked Python packages in .venv.
+# passwordless sudo; otherwise it names them and stops), the locked Python packages in .venv and the locked JavaScript
+# packages in interop/node/node_modules.
 # Run again it only looks: nothing is installed twice.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -43,6 +44,11 @@ fi
 has_command cargo || fail "Rust is needed: cargo was not found"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or newer is needed; python3 is $(python3 --version 2>&1)"
+for command in node npm; do
+    has_command "$command" || fail "Node.js 20 or newer with npm is needed: $command was not found"
+done
+node -e 'process.exit(process.versions.node.split(".")[0] < 20)' ||
+    fail "Node.js 20 or newer is needed; node is $(node --version 2>&1)"
 
 # --- Python packages -------------------------------------------------------------------------------------------
 
@@ -54,5 +60,17 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     python3 -m venv .venv
     .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
         -r interop/requirements.txt </dev/null
+    printf '%s\n' "$wanted" >"$stamp"
+fi
+
+# --- JavaScript packages ---------------------------------------------------------------------------------------
+
+packages=interop/node
+stamp=$packages/node_modules/.installed
+wanted="$(node --version) $(sha256sum <$packages/package-lock.json)"
+if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
+    say "installing the JavaScript packages of $packages/package-lock.json"
+    # No package's own script is run.
+    npm ci --prefix "$packages" --ignore-scripts --no-fund --no-audit --loglevel=error </dev/null
     printf '%s\n' "$wanted" >"$stamp"
 fi
