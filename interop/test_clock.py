@@ -220,35 +220,42 @@ def test_the_end_of_the_grace_period_and_of_the_token(clocked: Program, clock: C
             app.renew(tokens["RefreshToken"])
 
 
-                hiding.confirm_forgot_password(asked, wrong)
-            hiding.confirm_forgot_password(asked, code)
-            hiding.forgot_password(asked)
-            with refused("CodeMismatchException", "Invalid verification code provided, please try again."):
-        clocked.admin.list_users(**go_on)
-        for _ in range(15):
-        for _ in range(5):
-        pool.create_user()
-        with refused("ExpiredCodeException", "Invalid code provided, please request a code again."):
-        with refused("LimitExceededException", TOO_MANY):
-    """For users that exist and for users that do not."""
-    app.confirmed_user(name, email=address(name), email_verified="true")
-    assert app.sign_in(name, NEW_PASSWORD)["AuthenticationResult"]
-    assert len(clocked.admin.list_users(**go_on)["Users"]) == 1
-    clock.advance(hours=1, seconds=1)
-    clock.advance(minutes=1, seconds=1)
-    clock.advance(minutes=59)
-    code = app.program.outbox.code(address(name), number=5)
-    first = clocked.admin.list_users(UserPoolId=pool.pool_id, Limit=1)
-    for _ in range(2):
-    for asked in (name, unknown):
-    go_on = {"UserPoolId": pool.pool_id, "Limit": 1, "PaginationToken": first["PaginationToken"]}
-    hiding = app.add_client(PreventUserExistenceErrors="ENABLED")
-    hiding.confirm_forgot_password(name, app.program.outbox.code(address(name), number=6))
-    hiding.forgot_password(name)
-    name = fresh_name()
-    pool = new_app(clocked)
-    unknown = fresh_name("nobody")
-    with refused("InvalidParameterException"):
-    wrong = f"{(int(code) + 1) % 1_000_000:06}"
-def test_forgotten_passwords_are_limited(app: App, clock: Clock):
 def test_page_token_lives_an_hour(clocked: Program, clock: Clock):
+    pool = new_app(clocked)
+    for _ in range(2):
+        pool.create_user()
+    first = clocked.admin.list_users(UserPoolId=pool.pool_id, Limit=1)
+    go_on = {"UserPoolId": pool.pool_id, "Limit": 1, "PaginationToken": first["PaginationToken"]}
+    clock.advance(minutes=59)
+    assert len(clocked.admin.list_users(**go_on)["Users"]) == 1
+    clock.advance(minutes=1, seconds=1)
+    with refused("InvalidParameterException"):
+        clocked.admin.list_users(**go_on)
+
+
+def test_forgotten_passwords_are_limited(app: App, clock: Clock):
+    """For users that exist and for users that do not."""
+    hiding = app.add_client(PreventUserExistenceErrors="ENABLED")
+    name = fresh_name()
+    app.confirmed_user(name, email=address(name), email_verified="true")
+    unknown = fresh_name("nobody")
+    for asked in (name, unknown):
+        for _ in range(5):
+            hiding.forgot_password(asked)
+        with refused("LimitExceededException", TOO_MANY):
+            hiding.forgot_password(asked)
+    code = app.program.outbox.code(address(name), number=5)
+    wrong = f"{(int(code) + 1) % 1_000_000:06}"
+    for asked in (name, unknown):
+        for _ in range(15):
+            with refused("CodeMismatchException", "Invalid verification code provided, please try again."):
+                hiding.confirm_forgot_password(asked, wrong)
+        with refused("LimitExceededException", TOO_MANY):
+            hiding.confirm_forgot_password(asked, code)
+    clock.advance(hours=1, seconds=1)
+    for asked in (name, unknown):
+        with refused("ExpiredCodeException", "Invalid code provided, please request a code again."):
+            hiding.confirm_forgot_password(asked, code)
+    hiding.forgot_password(name)
+    hiding.confirm_forgot_password(name, app.program.outbox.code(address(name), number=6))
+    assert app.sign_in(name, NEW_PASSWORD)["AuthenticationResult"]
