@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.app import App, attributes, fresh_name, new_app
+from harness.app import App, attributes, fresh_name, new_app, rotation
 from harness.expect import INVALID_PARAMETER, NOT_AUTHORIZED, refused
 from harness.program import Program, cenote
 from harness.secrets import Secrets, dresses
@@ -105,6 +105,18 @@ def administrators_sign_in(scene: Scene) -> None:
     )
 
 
+def rotating_tokens(scene: Scene) -> None:
+    app = scene.app.add_client(**rotation(0, GenerateSecret=True))
+    name = app.confirmed_user(password=PASSWORD)
+    first = app.sign_in(name, PASSWORD)["AuthenticationResult"]
+    second = app.renewed(first)
+    with refused("RefreshTokenReuseException"):
+        app.renew(first["RefreshToken"])
+    with refused(NOT_AUTHORIZED):
+        app.renew(second["RefreshToken"], ClientSecret="wrongclientsecretofsomebody")
+    app.program.admin.admin_user_global_sign_out(UserPoolId=app.pool_id, Username=name)
+
+
 def new_password(scene: Scene) -> None:
     app, name = scene.app, fresh_name("invited-person-")
     email = f"{name}@example.com"
@@ -191,6 +203,7 @@ STEPS = [
     sign_up,
     sign_in,
     administrators_sign_in,
+    rotating_tokens,
     new_password,
     refused_passwords,
     administer,

@@ -47,6 +47,9 @@ class Secrets:
         if shape is None or value is None or name in PUBLIC | PUBLIC_RESPONSES:
             return
         hidden = hidden or shape.metadata.get("sensitive", False) or name in SECRET_TOO
+        if isinstance(value, dict) and value.get("Name") == "sub":
+            # Names a user where nothing else may: what a log says of one has to be told apart.
+            return
         if isinstance(shape, StructureShape) and isinstance(value, dict):
             for member, inner in shape.members.items():
                 self.take(inner, value.get(member), member, hidden)

@@ -52,15 +52,17 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// One try: whose session, shown through which client, by whom, changed how, for which challenge.
-type Try = ((usize, usize), usize, usize, Change, bool);
+/// One try: whose session, shown through which client, by whom, changed how, for which challenge, at which door.
+type Try = ((usize, usize), usize, usize, Change, bool, Operation);
 
 fn tries() -> impl Strategy<Value = Try> {
-    ((0..3_usize, 0..2_usize), 0..3_usize, 0..2_usize, change(), prop::bool::weighted(0.9))
+    let doors = vec![Operation::RespondToAuthChallenge, Operation::AdminRespondToAuthChallenge];
+    let (session, door) = ((0..3_usize, 0..2_usize), prop::sample::select(doors));
+    (session, 0..3_usize, 0..2_usize, change(), prop::bool::weighted(0.9), door)
 }
 
 async fn attempt(apps: &[App<'_>], sessions: &[Vec<String>], one: &Try) -> Result<(), TestCaseError> {
-    let ((from, owner), through, by, change, right_step) = one;
+    let ((from, owner), through, by, change, right_step, door) = one;
     let session = change.apply(&sessions[*from][*owner]);
     let is_right = from == through && owner == by && session == sessions[*from][*owner] && *right_step;
     if is_right {
@@ -68,9 +70,12 @@ async fn attempt(apps: &[App<'_>], sessions: &[Vec<String>], one: &Try) -> Resul
     }
     let app = &apps[*through];
     let challenge = if *right_step { "NEW_PASSWORD_REQUIRED" } else { "SMS_MFA" };
-    let request = json!({"ClientId": app.client, "ChallengeName": challenge, "Session": session,
+    let mut request = json!({"ClientId": app.client, "ChallengeName": challenge, "Session": session,
         "ChallengeResponses": {"USERNAME": USERS[*by], "NEW_PASSWORD": NEW_PASSWORD, "SMS_MFA_CODE": "123456"}});
-    let refusal = app.world.call(Operation::RespondToAuthChallenge, request).await;
+    if *door == Operation::AdminRespondToAuthChallenge {
+        request["UserPoolId"] = json!(app.pool);
+    }
+    let refusal = app.world.call(*door, request).await;
     let short = refusal.as_ref().is_err_and(|text| text.contains("at 'session' failed to satisfy constraint"));
     prop_assert!(short || refusal == Err(INVALID_SESSION.to_owned()), "{:?}", refusal);
     Ok(())
