@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pycognito.aws_srp import AWSSRP
 
 from harness.app import App, attributes, fresh_name, new_app, rotation
 from harness.expect import INVALID_PARAMETER, NOT_AUTHORIZED, refused
@@ -117,6 +118,34 @@ def rotating_tokens(scene: Scene) -> None:
     app.program.admin.admin_user_global_sign_out(UserPoolId=app.pool_id, Username=name)
 
 
+def sign_in_by_srp(scene: Scene) -> None:
+    app = scene.app.add_client(GenerateSecret=True, ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"])
+    name = app.confirmed_user(password=PASSWORD)
+    settings = {"pool_id": app.pool_id, "client_id": app.client_id, "client_secret": app.client["ClientSecret"]}
+    client = app.program.public
+    AWSSRP(username=name, password=PASSWORD, client=client, **settings).authenticate_user()
+    with refused(NOT_AUTHORIZED):
+        AWSSRP(username=name, password=WRONG_PASSWORD, client=client, **settings).authenticate_user()
+
+
+def forgotten_password(scene: Scene) -> None:
+    app, name = scene.app, fresh_name("forgetful-person-")
+    email = f"{name}@example.com"
+    app.confirmed_user(name, password=PASSWORD, email=email, email_verified="true")
+    app.forgot_password(name)
+    code = scene.code(email)
+    with refused("CodeMismatchException"):
+        app.confirm_forgot_password(name, code[::-1] if code != code[::-1] else "000000", NEW_PASSWORD)
+    app.confirm_forgot_password(name, code, NEW_PASSWORD)
+    tokens = app.sign_in(name, NEW_PASSWORD)["AuthenticationResult"]
+    change = {"AccessToken": tokens["AccessToken"], "ProposedPassword": PASSWORD}
+    with refused(NOT_AUTHORIZED):
+        app.program.public.change_password(PreviousPassword=WRONG_PASSWORD, **change)
+    app.program.public.change_password(PreviousPassword=NEW_PASSWORD, **change)
+    app.program.admin.admin_reset_user_password(UserPoolId=app.pool_id, Username=name)
+    scene.code(email, 2)
+
+
 def new_password(scene: Scene) -> None:
     app, name = scene.app, fresh_name("invited-person-")
     email = f"{name}@example.com"
@@ -204,6 +233,8 @@ STEPS = [
     sign_in,
     administrators_sign_in,
     rotating_tokens,
+    sign_in_by_srp,
+    forgotten_password,
     new_password,
     refused_passwords,
     administer,
