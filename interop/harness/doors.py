@@ -64,5 +64,9 @@ def administrator_doors(program: Program, pool_id: str, name: str) -> dict[str, 
         "AdminDisableUser": lambda: admin.admin_disable_user(**user),
         "AdminEnableUser": lambda: admin.admin_enable_user(**user),
         "AdminResetUserPassword": lambda: admin.admin_reset_user_password(**user),
+        "AdminUpdateUserAttributes": lambda: admin.admin_update_user_attributes(
+            **user, UserAttributes=[{"Name": "name", "Value": "Al"}]
+        ),
+        "AdminDeleteUserAttributes": lambda: admin.admin_delete_user_attributes(**user, UserAttributeNames=["name"]),
         "AdminDeleteUser": lambda: admin.admin_delete_user(**user),
     }

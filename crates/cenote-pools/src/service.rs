@@ -5,7 +5,9 @@ use cenote_wire::idp::{Operation, ops};
 use cenote_wire::{Api, ApiError, Auth, Target, json};
 use serde::Deserialize;
 
-use crate::operations::{clients, lifecycle, list_users, passwords, pools, refresh, sign_in, sign_up, tokens, users};
+use crate::operations::{
+    clients, lifecycle, list_users, passwords, pools, profile, refresh, sign_in, sign_up, tokens, users,
+};
 use crate::{Context, Deps};
 
 /// User pools: answers every operation of cognito-idp.
@@ -46,6 +48,7 @@ operations! {
     AdminConfirmSignUp => users::admin_confirm_sign_up,
     AdminCreateUser => users::admin_create_user,
     AdminDeleteUser => lifecycle::admin_delete_user,
+    AdminDeleteUserAttributes => profile::admin_delete_user_attributes,
     AdminDisableUser => lifecycle::admin_disable_user,
     AdminEnableUser => lifecycle::admin_enable_user,
     AdminGetUser => users::admin_get_user,
@@ -53,6 +56,7 @@ operations! {
     AdminResetUserPassword => passwords::admin_reset_user_password,
     AdminRespondToAuthChallenge => sign_in::admin_respond_to_auth_challenge,
     AdminSetUserPassword => users::admin_set_user_password,
+    AdminUpdateUserAttributes => profile::admin_update_user_attributes,
     AdminUserGlobalSignOut => tokens::admin_user_global_sign_out,
     ChangePassword => passwords::change_password,
     ConfirmForgotPassword => passwords::confirm_forgot_password,
@@ -60,6 +64,7 @@ operations! {
     CreateUserPool => pools::create_user_pool,
     CreateUserPoolClient => clients::create_user_pool_client,
     DeleteUser => lifecycle::delete_user,
+    DeleteUserAttributes => profile::delete_user_attributes,
     DeleteUserPool => pools::delete_user_pool,
     DeleteUserPoolClient => clients::delete_user_pool_client,
     DescribeUserPool => pools::describe_user_pool,
@@ -67,6 +72,7 @@ operations! {
     ForgotPassword => passwords::forgot_password,
     GetTokensFromRefreshToken => refresh::get_tokens_from_refresh_token,
     GetUser => users::get_user,
+    GetUserAttributeVerificationCode => profile::get_user_attribute_verification_code,
     GlobalSignOut => tokens::global_sign_out,
     InitiateAuth => sign_in::initiate_auth,
     ListUserPoolClients => clients::list_user_pool_clients,
@@ -76,8 +82,10 @@ operations! {
     RespondToAuthChallenge => sign_in::respond_to_auth_challenge,
     RevokeToken => tokens::revoke_token,
     SignUp => sign_up::sign_up,
+    UpdateUserAttributes => profile::update_user_attributes,
     UpdateUserPool => pools::update_user_pool,
     UpdateUserPoolClient => clients::update_user_pool_client,
+    VerifyUserAttribute => profile::verify_user_attribute,
 }
 
 impl Service {

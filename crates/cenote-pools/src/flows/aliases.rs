@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cenote_store::Batch;
-use cenote_store::records::users::{AliasKind, find_by_alias};
+use cenote_store::records::users::{AliasKind, find_by_alias, find_by_username};
 
 use super::Refusal;
 use super::write::update_user;
@@ -22,6 +22,27 @@ pub(crate) async fn refuse_taken(deps: &Deps, pool: &Pool, user: &User, force: b
         Some((kind, _)) => Err(Refusal::AliasTaken(*kind)),
         None => Ok(()),
     }
+}
+
+/// Whether an address belongs to somebody else.
+pub(crate) async fn is_others(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    kind: AliasKind,
+    value: &str,
+) -> Result<bool, Refusal> {
+    let owner = find_by_alias(&deps.store, &pool.id, kind, &pool.alias_key(kind, value)).await?;
+    Ok(owner.is_some_and(|owner| owner.sub != user.stored().sub))
+}
+
+/// Refuses a new preferred user name that is somebody's username: it would never sign its owner in.
+pub(crate) async fn refuse_username(deps: &Deps, pool: &Pool, before: &User, after: &User) -> Result<(), Refusal> {
+    let kind = AliasKind::PreferredUsername;
+    let new: Vec<_> = aliases_of(pool, after).difference(&aliases_of(pool, before)).cloned().collect();
+    let Some((_, name)) = new.into_iter().find(|(owned, _)| *owned == kind) else { return Ok(()) };
+    let owner = find_by_username(&deps.store, &pool.id, &name).await?;
+    if owner.is_some_and(|owner| owner.sub != after.stored().sub) { Err(Refusal::AliasTaken(kind)) } else { Ok(()) }
 }
 
 /// Whether ForceAliasCreation takes an alias of this kind from its owner: verified addresses beside a username only. An

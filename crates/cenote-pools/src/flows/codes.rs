@@ -9,7 +9,7 @@ use cenote_secrets::ct_eq;
 use cenote_store::records::codes::{self, CodeRecord};
 use cenote_store::records::users::AliasKind;
 use cenote_store::{Batch, StoreError};
-use cenote_tokens::{Purpose, Scope};
+use cenote_tokens::{KeyringError, Purpose, Scope};
 
 use super::{Refusal, messages, supported};
 use crate::Deps;
@@ -29,6 +29,10 @@ pub(crate) enum CodePurpose {
     SignUp,
     /// Sets a new password in the place of a forgotten one.
     ForgotPassword,
+    /// Verifies the address that the user has.
+    Verify(AliasKind),
+    /// Proves an address that then replaces the one that the user has.
+    Change(AliasKind),
 }
 
 impl CodePurpose {
@@ -37,14 +41,20 @@ impl CodePurpose {
         match self {
             Self::SignUp => "sign_up",
             Self::ForgotPassword => "forgot_password",
+            Self::Verify(AliasKind::Email) => "verify_email",
+            Self::Verify(AliasKind::PhoneNumber) => "verify_phone_number",
+            Self::Verify(AliasKind::PreferredUsername) => "verify_preferred_username",
+            Self::Change(AliasKind::Email) => "change_email",
+            Self::Change(AliasKind::PhoneNumber) => "change_phone_number",
+            Self::Change(AliasKind::PreferredUsername) => "change_preferred_username",
         }
     }
 
     /// Reference 01 §7.
     pub(crate) fn lifetime(self) -> Duration {
         match self {
-            Self::SignUp => Duration::from_secs(24 * 60 * 60),
             Self::ForgotPassword => Duration::from_secs(60 * 60),
+            Self::SignUp | Self::Verify(_) | Self::Change(_) => Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -69,7 +79,8 @@ pub(crate) struct PreparedCode {
     pub message: MessageId,
 }
 
-/// Makes a new code for this user, which replaces an earlier one of the same purpose, and the message that carries it.
+/// Makes a new code for this user, which replaces an earlier one of the same purpose, and the message that carries it
+/// to the address that the user has.
 pub(crate) async fn prepare(
     deps: &Deps,
     pool: &Pool,
@@ -79,10 +90,42 @@ pub(crate) async fn prepare(
     to: AliasKind,
 ) -> Result<PreparedCode, Refusal> {
     match purpose {
-        CodePurpose::SignUp => supported::verification(pool)?,
+        CodePurpose::SignUp | CodePurpose::Verify(_) | CodePurpose::Change(_) => supported::verification(pool)?,
         CodePurpose::ForgotPassword => supported::sending(pool)?,
     }
     let address = user.attributes.get(to.as_str()).ok_or(Refusal::NothingToVerify)?;
+    make(deps, pool, user, &NewCode { purpose, kind, to, address, pending: None }).await
+}
+
+/// Makes a new code for an address that becomes the user's when the code comes back, and the message that carries it
+/// there. Replaces an earlier change of the same attribute that waits.
+pub(crate) async fn prepare_change(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    to: AliasKind,
+    address: &str,
+) -> Result<PreparedCode, Refusal> {
+    supported::verification(pool)?;
+    let (purpose, kind) = (CodePurpose::Change(to), MessageKind::UpdateUserAttribute);
+    let context = [user.stored().sub.as_str(), purpose.as_str()];
+    let scope = Scope::Pool(pool.id.clone());
+    let sealed = deps.keyring.seal(&scope, Purpose::Code, &context, address.as_bytes()).await?;
+    make(deps, pool, user, &NewCode { purpose, kind, to, address, pending: Some(sealed) }).await
+}
+
+/// A code to make.
+struct NewCode<'a> {
+    purpose: CodePurpose,
+    kind: MessageKind,
+    to: AliasKind,
+    address: &'a str,
+    /// The sealed address, where it is not the user's yet.
+    pending: Option<Vec<u8>>,
+}
+
+async fn make(deps: &Deps, pool: &Pool, user: &User, new: &NewCode<'_>) -> Result<PreparedCode, Refusal> {
+    let NewCode { purpose, kind, to, address, ref pending } = *new;
     let now = deps.now();
     let code = six_digits(&*deps.random);
     let before = match kind {
@@ -90,11 +133,12 @@ pub(crate) async fn prepare(
         MessageKind::SignUp => None,
         _ => codes::find(&deps.store, &pool.id, &user.stored().sub, purpose.as_str()).await?,
     };
+    let bound = Bound { user, purpose, attribute: to.as_str(), address };
     let record = CodeRecord {
-        digest: digest(deps, pool, user, purpose, to.as_str(), &code).await?.to_vec(),
+        digest: bound.digest(deps, pool, &code).await?.to_vec(),
         replaced: before.map(|before| remembered(&before)).unwrap_or_default(),
         attribute: to.as_str().to_owned(),
-        pending: None,
+        pending: pending.clone(),
         created_at: now,
         expires_at: now + purpose.lifetime(),
     };
@@ -112,6 +156,49 @@ fn remembered(before: &CodeRecord) -> Vec<u8> {
     before.digest.iter().chain(&before.replaced).copied().take(REMEMBERED * DIGEST).collect()
 }
 
+/// The right code.
+pub(crate) struct Returned {
+    /// Where it had been sent to.
+    pub attribute: AliasKind,
+    /// The address that becomes the attribute's value, where that is not the user's yet.
+    pub pending: Option<String>,
+    /// Claims the code: must be part of what the code leads to, so that it serves once.
+    pub claim: Batch,
+}
+
+/// What a code turned out to be that a user gave back.
+pub(crate) enum Verdict {
+    /// The code that was sent last.
+    Right(Returned),
+    /// One that was replaced or has expired.
+    Ended,
+    /// Another than the one that is waited for.
+    Wrong,
+    /// None is waited for.
+    NoneSent,
+}
+
+impl Verdict {
+    /// The right code, or why it is none.
+    pub(crate) fn or_refuse(self) -> Result<Returned, Refusal> {
+        match self {
+            Self::Right(returned) => Ok(returned),
+            Self::Wrong => Err(Refusal::CodeMismatch),
+            Self::Ended | Self::NoneSent => Err(Refusal::CodeExpired),
+        }
+    }
+}
+
+/// Forgets the user's code of this purpose, if there is one.
+pub(crate) fn forget(pool: &Pool, user: &User, purpose: CodePurpose) -> Batch {
+    codes::forget(&pool.id, &user.stored().sub, purpose.as_str())
+}
+
+/// Forgets every code that was sent to this address of the user, whatever it is good for.
+pub(crate) fn forget_sent_to(pool: &Pool, user: &User, attribute: AliasKind) -> Batch {
+    codes::forget_sent_to(&pool.id, &user.stored().sub, attribute.as_str())
+}
+
 /// Checks a code that a user gave back. The caller has counted the attempt. The batch claims the code: it must be part
 /// of what the code leads to, so that it serves once.
 pub(crate) async fn check(
@@ -121,34 +208,84 @@ pub(crate) async fn check(
     purpose: CodePurpose,
     code: &str,
 ) -> Result<(AliasKind, Batch), Refusal> {
-    let sub = &user.stored().sub;
-    let stored = codes::find(&deps.store, &pool.id, sub, purpose.as_str()).await?;
-    let stored = stored.filter(|stored| stored.expires_at > deps.now());
-    // Made for nothing where there is no code: as much work as where there is one.
-    let attribute = stored.as_ref().map_or("", |stored| stored.attribute.as_str());
-    let given = digest(deps, pool, user, purpose, attribute, &Secret::new(code)).await?;
-    let Some(stored) = stored else { return Err(Refusal::CodeExpired) };
-    if !ct_eq(&given, &stored.digest) {
-        let replaced = stored.replaced.chunks(DIGEST).any(|before| ct_eq(&given, before));
-        return Err(if replaced { Refusal::CodeExpired } else { Refusal::CodeMismatch });
-    }
-    let attribute = stored.attribute.parse().map_err(|_| StoreError::corrupt("codes", "attribute", sub.as_str()))?;
-    Ok((attribute, codes::claim(&pool.id, sub, purpose.as_str(), &stored.digest)))
+    let returned = judge(deps, pool, user, purpose, code).await?.or_refuse()?;
+    Ok((returned.attribute, returned.claim))
 }
 
-/// A MAC over the code and all that it is bound to, the address included: a code for an old address verifies no new
-/// one.
-async fn digest(
+/// What a code of this purpose is that a user gave back. The caller has counted the attempt.
+pub(crate) async fn judge(
     deps: &Deps,
     pool: &Pool,
     user: &User,
     purpose: CodePurpose,
-    attribute: &str,
-    code: &Secret,
-) -> Result<[u8; DIGEST], Refusal> {
-    let address = user.attributes.get(attribute).map_or("", String::as_str);
-    let parts = [user.stored().sub.as_str(), purpose.as_str(), attribute, address, code.expose()].map(str::as_bytes);
-    Ok(deps.keyring.mac(&Scope::Pool(pool.id.clone()), Purpose::Code, &parts).await?)
+    code: &str,
+) -> Result<Verdict, Refusal> {
+    let sub = &user.stored().sub;
+    let Some(stored) = codes::find(&deps.store, &pool.id, sub, purpose.as_str()).await? else {
+        // Made for nothing: as much work as where there is a code.
+        Bound { user, purpose, attribute: "", address: "" }.digest(deps, pool, &Secret::new(code)).await?;
+        return Ok(Verdict::NoneSent);
+    };
+    let pending = match &stored.pending {
+        Some(sealed) => match open(deps, pool, user, purpose, sealed).await? {
+            Some(address) => Some(address),
+            // The row is another user's or another purpose's: nobody was sent a code for it.
+            None => return Ok(Verdict::NoneSent),
+        },
+        None => None,
+    };
+    let own = user.attributes.get(&stored.attribute).map_or("", String::as_str);
+    let bound = Bound { user, purpose, attribute: &stored.attribute, address: pending.as_deref().unwrap_or(own) };
+    let given = bound.digest(deps, pool, &Secret::new(code)).await?;
+    let newest = ct_eq(&given, &stored.digest);
+    if stored.expires_at <= deps.now() {
+        return Ok(if newest { Verdict::Ended } else { Verdict::NoneSent });
+    }
+    if !newest {
+        let replaced = stored.replaced.chunks(DIGEST).any(|before| ct_eq(&given, before));
+        return Ok(if replaced { Verdict::Ended } else { Verdict::Wrong });
+    }
+    let attribute = stored.attribute.parse().map_err(|_| StoreError::corrupt("codes", "attribute", sub.as_str()))?;
+    let claim = codes::claim(&pool.id, sub, purpose.as_str(), &stored.digest);
+    Ok(Verdict::Right(Returned { attribute, pending, claim }))
+}
+
+/// Opens an address that waits for its code; `None` when it was not sealed for this user and purpose.
+async fn open(
+    deps: &Deps,
+    pool: &Pool,
+    user: &User,
+    purpose: CodePurpose,
+    sealed: &[u8],
+) -> Result<Option<String>, Refusal> {
+    let context = [user.stored().sub.as_str(), purpose.as_str()];
+    let opened = deps.keyring.open_sealed(&Scope::Pool(pool.id.clone()), Purpose::Code, &context, sealed).await;
+    match opened {
+        Ok(address) => {
+            let address =
+                std::str::from_utf8(address.expose()).map_err(|error| Refusal::Internal(error.to_string()))?;
+            Ok(Some(address.to_owned()))
+        }
+        Err(KeyringError::NotOurs) => Ok(None),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// What a code is bound to: for an old address it verifies no new one.
+struct Bound<'a> {
+    user: &'a User,
+    purpose: CodePurpose,
+    attribute: &'a str,
+    address: &'a str,
+}
+
+impl Bound<'_> {
+    /// A MAC over the code and all that it is bound to.
+    async fn digest(&self, deps: &Deps, pool: &Pool, code: &Secret) -> Result<[u8; DIGEST], Refusal> {
+        let sub = self.user.stored().sub.as_str();
+        let parts = [sub, self.purpose.as_str(), self.attribute, self.address, code.expose()].map(str::as_bytes);
+        Ok(deps.keyring.mac(&Scope::Pool(pool.id.clone()), Purpose::Code, &parts).await?)
+    }
 }
 
 /// The masked form of an address.

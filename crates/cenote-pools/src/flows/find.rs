@@ -32,6 +32,12 @@ pub(crate) async fn user(deps: &Deps, pool: &Pool, name: &str) -> Result<Option<
     Ok(record.map(User::from_record).transpose()?)
 }
 
+/// The same user as it is now, after others changed it.
+pub(crate) async fn again(deps: &Deps, pool: &Pool, user: &User) -> Result<User, Refusal> {
+    let record = users::find_by_sub(&deps.store, &pool.id, &user.stored().sub).await?;
+    Ok(User::from_record(record.ok_or(Refusal::UserNotFound)?)?)
+}
+
 /// Whether a text has the form of this kind of alias, so that looking for it makes sense.
 fn may_be(kind: AliasKind, text: &str) -> bool {
     match kind {
@@ -77,13 +83,19 @@ pub(crate) fn new_name(pool: &Pool, given: &str) -> Result<NewName, Refusal> {
             _ => UsernameForm::Email,
         }));
     }
-    if pool.alias_attributes.contains(&AliasKind::Email) && is_email(given) {
+    refuse_alias_form(pool, given)?;
+    Ok(NewName::Username(if pool.case_sensitive { given.to_owned() } else { pool.username_key(given) }))
+}
+
+/// Refuses a name that looks like an address by which others may sign in.
+pub(crate) fn refuse_alias_form(pool: &Pool, name: &str) -> Result<(), Refusal> {
+    if pool.alias_attributes.contains(&AliasKind::Email) && is_email(name) {
         return Err(Refusal::UsernameForm(UsernameForm::NotEmail));
     }
-    if pool.alias_attributes.contains(&AliasKind::PhoneNumber) && is_phone(given) {
+    if pool.alias_attributes.contains(&AliasKind::PhoneNumber) && is_phone(name) {
         return Err(Refusal::UsernameForm(UsernameForm::NotPhone));
     }
-    Ok(NewName::Username(if pool.case_sensitive { given.to_owned() } else { pool.username_key(given) }))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) mod messages;
 pub(crate) mod new_password;
 pub(crate) mod new_user;
 pub(crate) mod password;
+pub(crate) mod profile;
 pub(crate) mod public_codes;
 pub(crate) mod recovery;
 pub(crate) mod refusal;
@@ -23,6 +24,7 @@ pub(crate) mod sign_up;
 pub(crate) mod simulated;
 pub(crate) mod srp;
 pub(crate) mod supported;
+pub(crate) mod verification;
 pub(crate) mod write;
 
 use std::net::IpAddr;

@@ -1,11 +1,11 @@
 //! The step NEW_PASSWORD_REQUIRED: the user sets a password of its own, and attributes that the pool requires.
 
 use cenote_base::{ClientId, Secret};
-use cenote_store::records::users::AliasKind;
 
 use super::credentials::take_limits;
 use super::new_user::storable;
 use super::password::Prepared;
+use super::profile::{Change, Sends};
 use super::session::{Session, Step};
 use super::sign_in::{Authentication, Method, authenticated};
 use super::write::update_user;
@@ -13,8 +13,8 @@ use super::{Entry, Refusal, find, password, supported};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
-use crate::domain::schema::{AttributeError, Writer};
-use crate::domain::user::{Attributes, User, UserStatus, verified_flag};
+use crate::domain::schema::Writer;
+use crate::domain::user::{Attributes, User, UserStatus};
 
 /// What a user answers to NEW_PASSWORD_REQUIRED.
 pub(crate) struct Answer<'a> {
@@ -46,7 +46,7 @@ pub(crate) async fn answer(
     supported::sign_in(pool)?;
     let (session, user) = session_user(deps, pool, &client.id, answer).await?;
     pool.password_policy.check(answer.password.expose())?;
-    let attributes = accepted_attributes(pool, client, &user, answer.attributes)?;
+    let change = with_attributes(pool, client, &user, answer.attributes)?;
     supported::second_factor(pool, &user)?;
 
     let prepared = match &hashed.0 {
@@ -56,12 +56,12 @@ pub(crate) async fn answer(
             hashed.0.insert(password::prepare(deps, pool, &user, answer.password).await?).clone()
         }
     };
+    let proofs = change.prepare(deps, pool, &user, Sends::Changes).await?;
     let now = deps.now();
-    let mut after = user.clone();
-    after.attributes = attributes;
+    let mut after = change.after;
     after.status = UserStatus::Confirmed;
     password::set_permanent(&mut after, prepared, now);
-    let batch = session.consume().extend(update_user(pool, &user, &after, now));
+    let batch = session.consume().extend(proofs.batch).extend(update_user(pool, &user, &after, now));
     Ok(authenticated(deps, after, vec![Method::Password], batch))
 }
 
@@ -88,8 +88,8 @@ async fn session_user(
     Ok((session, user))
 }
 
-/// The user's attributes with the given ones: all missing required ones, none of the required ones that have a value.
-fn accepted_attributes(pool: &Pool, client: &Client, user: &User, given: &Attributes) -> Result<Attributes, Refusal> {
+/// The user with the given attributes: all missing required ones, none of the required ones that have a value.
+fn with_attributes(pool: &Pool, client: &Client, user: &User, given: &Attributes) -> Result<Change, Refusal> {
     let missing: Vec<String> = pool
         .schema
         .missing(&user.attributes)
@@ -109,33 +109,5 @@ fn accepted_attributes(pool: &Pool, client: &Client, user: &User, given: &Attrib
     }
     storable(given)?;
     pool.schema.check_update(given, Writer::Client(client))?;
-    let mut attributes = user.attributes.clone();
-    for (name, value) in given {
-        let before =
-            if value.is_empty() { attributes.remove(name) } else { attributes.insert(name.clone(), value.clone()) };
-        if let Ok(kind) = name.parse::<AliasKind>()
-            && before.as_deref().unwrap_or_default() != value
-        {
-            address_changed(pool, kind, &mut attributes, before.is_some())?;
-        }
-    }
-    Ok(attributes)
-}
-
-/// What goes with a new, changed or deleted address: it is not verified.
-fn address_changed(pool: &Pool, kind: AliasKind, attributes: &mut Attributes, had_value: bool) -> Result<(), Refusal> {
-    let deleted = !attributes.contains_key(kind.as_str());
-    if deleted && pool.username_attributes.contains(&kind) {
-        return Err(AttributeError::RequiredDeleted(kind.as_str().to_owned()).into());
-    }
-    if had_value {
-        supported::changed_address(pool, kind)?;
-    }
-    let Some(flag) = verified_flag(kind) else { return Ok(()) };
-    if deleted {
-        attributes.remove(flag);
-    } else {
-        attributes.insert(flag.to_owned(), "false".to_owned());
-    }
-    Ok(())
+    Change::of(pool, user, given)
 }

@@ -71,6 +71,12 @@ pub(crate) enum Refusal {
     NothingVerified,
     #[error("the previous password is missing")]
     PreviousPasswordMissing,
+    #[error("attribute {0} cannot be verified")]
+    NotVerifiable(String),
+    #[error("the user has no such address")]
+    NoAddress(AliasKind),
+    #[error("a verified flag without its address")]
+    NothingToMark(AliasKind),
     #[error("too many tries in an hour")]
     LimitExceeded,
     #[error("SRP_A is of no use")]

@@ -1,8 +1,6 @@
 //! Failing closed: a stored setting whose missing effect would let someone in makes the flow that depends on it answer
 //! "not built yet" until the effect exists. One place, so that each later issue deletes its line here.
 
-use cenote_store::records::users::AliasKind;
-
 use super::Refusal;
 use crate::domain::pool::{AdvancedSecurity, EmailOption, MfaMode, Pool};
 use crate::domain::user::User;
@@ -57,9 +55,4 @@ pub(crate) fn tokens(pool: &Pool) -> Result<(), Refusal> {
 /// Whether this user, whose password was right, may go on without what is not built yet.
 pub(crate) fn second_factor(pool: &Pool, user: &User) -> Result<(), Refusal> {
     refuse_if(pool.mfa != MfaMode::Off && user.has_second_factor(), "multi-factor authentication")
-}
-
-/// Whether an address that a user has may be changed without the proof that the pool asks for first.
-pub(crate) fn changed_address(pool: &Pool, kind: AliasKind) -> Result<(), Refusal> {
-    refuse_if(pool.verify_before_update.contains(&kind), "AttributesRequireVerificationBeforeUpdate")
 }

@@ -99,6 +99,14 @@ impl Words {
             Refusal::PreviousPasswordMissing => {
                 ApiError::invalid_parameter("Missing required parameter PreviousPassword")
             }
+            Refusal::NotVerifiable(name) => ApiError::invalid_parameter(format!(
+                "Invalid attribute {name}. Only email and phone_number can be verified."
+            )),
+            Refusal::NoAddress(kind) => ApiError::invalid_parameter(format!(
+                "Cannot send a verification code as the user has no {}",
+                kind.as_str()
+            )),
+            Refusal::NothingToMark(kind) => ApiError::invalid_parameter(nothing_to_mark(*kind)),
             Refusal::ResendNotPossible(username) => ApiError::unsupported_user_state(format!(
                 "Resend not possible. {username} status is not FORCE_CHANGE_PASSWORD"
             )),
@@ -143,6 +151,13 @@ fn sign_in_error(refusal: &Refusal) -> ApiError {
 fn taken(given: bool, kind: AliasKind) -> String {
     let given = if given { "given " } else { "" };
     format!("An account with the {given}{} already exists.", kind.as_str())
+}
+
+fn nothing_to_mark(kind: AliasKind) -> &'static str {
+    match kind {
+        AliasKind::PhoneNumber => "Phone Number is required to verify/un-verify a phone number",
+        AliasKind::Email | AliasKind::PreferredUsername => "Email is required to verify/un-verify an email",
+    }
 }
 
 fn username_form(form: UsernameForm) -> &'static str {

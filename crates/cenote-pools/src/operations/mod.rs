@@ -13,6 +13,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod list_users;
 pub(crate) mod passwords;
 pub(crate) mod pools;
+pub(crate) mod profile;
 pub mod reap;
 pub(crate) mod refresh;
 pub(crate) mod sign_in;

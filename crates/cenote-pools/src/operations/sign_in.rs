@@ -267,6 +267,8 @@ impl Attempt<'_> {
                 .await
                 .map_err(|refusal| NEW_PASSWORD.error(refusal))?;
             if let Some(answer) = self.issue(authentication, NEW_PASSWORD).await? {
+                // A code to a new address may go with it; the sign-in does not wait for that.
+                deps.queue.wake();
                 return Ok(answer);
             }
         }

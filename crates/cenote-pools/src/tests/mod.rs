@@ -14,6 +14,7 @@ mod lock_out;
 mod main_job;
 mod new_password;
 mod nodes;
+mod profile;
 mod recovery;
 mod refresh;
 mod sessions;

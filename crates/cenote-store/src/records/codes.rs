@@ -83,6 +83,12 @@ pub fn forget(pool: &PoolId, sub: &Sub, purpose: &str) -> Batch {
     Batch::new().any("delete from codes where sub = $1 and pool_id = $2 and purpose = $3", params![sub, pool, purpose])
 }
 
+/// Forgets all codes that were sent to this attribute of the user, whatever they are good for.
+pub fn forget_sent_to(pool: &PoolId, sub: &Sub, attribute: &str) -> Batch {
+    Batch::new()
+        .any("delete from codes where sub = $1 and pool_id = $2 and attribute = $3", params![sub, pool, attribute])
+}
+
 /// Deletes up to `limit` codes that ended before `before`.
 pub fn sweep(before: Timestamp, limit: i64) -> Batch {
     Batch::new().any(

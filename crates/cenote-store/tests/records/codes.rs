@@ -1,7 +1,7 @@
 //! One-time codes: replaced, claimed once, forgotten.
 
 use cenote_base::Timestamp;
-use cenote_store::records::codes::{CodeRecord, claim, find, forget, replace, sweep};
+use cenote_store::records::codes::{CodeRecord, claim, find, forget, forget_sent_to, replace, sweep};
 use cenote_store::testing::{START, TestStore};
 
 use crate::sample::{HOUR, SECOND, pool_id, sub, with_users};
@@ -12,6 +12,7 @@ on_both_engines! {
     a_code_is_claimed_by_one,
     only_the_very_code_is_claimed,
     a_code_needs_its_user,
+    codes_to_one_attribute_are_forgotten,
     a_sweep_takes_what_ended,
 }
 
@@ -88,4 +89,22 @@ async fn a_sweep_takes_what_ended(store: TestStore) {
     assert!(find(&store, &id, &sub(3), "sign_up").await.unwrap().is_some(), "the oldest first");
     done(&store, sweep(START + HOUR, 2)).await;
     assert_eq!(number(&store, "select count(*) from codes").await, 0);
+}
+
+async fn codes_to_one_attribute_are_forgotten(store: TestStore) {
+    let id = with_users(&store, 2).await;
+    let by_phone = CodeRecord { attribute: "phone_number".to_owned(), ..code(3, START) };
+    for (user, purpose, made) in [
+        (1, "sign_up", code(1, START)),
+        (1, "verify", code(2, START)),
+        (1, "other", by_phone),
+        (2, "verify", code(4, START)),
+    ] {
+        done(&store, replace(&id, &sub(user), purpose, &made)).await;
+    }
+    done(&store, forget_sent_to(&id, &sub(1), "email")).await;
+    let left = async |user, purpose| find(&store, &id, &sub(user), purpose).await.unwrap().is_some();
+    assert!(!left(1, "sign_up").await && !left(1, "verify").await);
+    assert!(left(1, "other").await, "sent to another attribute");
+    assert!(left(2, "verify").await, "another user's");
 }
