@@ -65,9 +65,11 @@ def test_pycognito_signs_in_and_renews(app: App):
     user.renew_access_token()
     assert user.access_token != signed_in
     user.verify_tokens()
+    tokens = {"access_token": user.access_token, "refresh_token": user.refresh_token}
     user.logout()
+    forgotten = pycognito_user(app, name, **tokens)
     with pytest.raises(ClientError, match="Access Token has been revoked"):
-        user.get_user()
+        forgotten.get_user()
 
 
 def test_pycognito_is_refused_with_a_wrong_password(app: App):

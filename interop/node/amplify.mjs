@@ -2,7 +2,6 @@
 
 import { Amplify } from "aws-amplify";
 import {
-  changePassword,
   confirmResetPassword,
   confirmSignIn,
   deleteUser,
@@ -12,6 +11,7 @@ import {
   resetPassword,
   signIn,
   signOut,
+  updatePassword,
   updateUserAttributes,
 } from "aws-amplify/auth";
 import { claims, refusal, report, scenario } from "./run.mjs";
@@ -38,7 +38,7 @@ seen.refreshedClaims = claims(refreshed.tokens.accessToken.toString());
 const twice = await fetchAuthSession({ forceRefresh: true });
 seen.refreshedTwiceClaims = claims(twice.tokens.accessToken.toString());
 
-await changePassword({ oldPassword: password, newPassword: nextPassword });
+await updatePassword({ oldPassword: password, newPassword: nextPassword });
 seen.updated = await updateUserAttributes({ userAttributes: { name: "Alice" } });
 
 await signOut({ global: true });
