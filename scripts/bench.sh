@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the release program and the benchmark, starts a PostgreSQL of its own, and prints the figures.
+# Builds the release program and the benchmark, starts a PostgreSQL of its own, and prints the figures: all, or those named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,5 +27,4 @@ if [ -n "$bin" ]; then
         -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=$folder" start >/dev/null
     export BENCH_POSTGRES_URL="postgres://bench@127.0.0.1:$port/postgres"
 fi
-export BENCH_AWS="$PWD/.venv/bin/aws"
-target/release/cenote-bench target/release/cenote
+target/release/cenote-bench target/release/cenote "$@"

@@ -14,6 +14,7 @@ mod http;
 mod program;
 mod report;
 mod sign_in;
+mod srp;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -97,6 +98,9 @@ async fn figures(server: &Program, wanted: &Wanted) -> Result<(), Failed> {
     }
     if wanted.has("password") {
         sign_in::by_password(server, &pool).await?;
+    }
+    if wanted.has("srp") {
+        srp::by_srp(server, &pool).await?;
     }
     if wanted.has("flood") {
         flood::flood(server, &pool).await?;

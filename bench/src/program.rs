@@ -85,7 +85,8 @@ impl Program {
     /// Makes a pool that asks nothing of passwords but their length, and a client that hides who exists.
     pub async fn create_pool(&self) -> Result<Pool, Failed> {
         let policy = json!({ "PasswordPolicy": { "MinimumLength": 8 } });
-        let made = self.api("CreateUserPool", &json!({ "PoolName": "bench", "Policies": policy })).await?;
+        let pool = json!({ "PoolName": "bench", "Policies": policy, "AutoVerifiedAttributes": ["email"] });
+        let made = self.api("CreateUserPool", &pool).await?;
         let id = text(&made, "/UserPool/Id")?;
         let client = json!({
             "UserPoolId": id,

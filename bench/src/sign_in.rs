@@ -87,7 +87,7 @@ fn two_signatures() -> Result<Measured, Failed> {
 }
 
 /// What signs tokens.
-struct Signatures {
+pub struct Signatures {
     id: RsaKeyPair,
     access: RsaKeyPair,
     /// As long as an access token's header and claims.
@@ -95,13 +95,14 @@ struct Signatures {
 }
 
 impl Signatures {
-    fn new() -> Result<Self, Failed> {
+    /// New keys.
+    pub fn new() -> Result<Self, Failed> {
         let pair = || RsaKeyPair::generate(KeySize::Rsa2048);
         Ok(Self { id: pair()?, access: pair()?, text: vec![b'x'; 700] })
     }
 
     /// The signatures of an ID token and an access token.
-    fn two(&self) -> Result<(), Failed> {
+    pub fn two(&self) -> Result<(), Failed> {
         for pair in [&self.id, &self.access] {
             let mut signature = vec![0; pair.public_modulus_len()];
             pair.sign(&RSA_PKCS1_SHA256, &AwsRandom::new(), &self.text, &mut signature)?;
