@@ -44,7 +44,12 @@ pub(super) fn rows(statement: &mut CachedStatement<'_>) -> rusqlite::Result<Vec<
     let mut out = Vec::new();
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
-        out.push(Row::new((0..columns).map(|index| value(row, index)).collect::<rusqlite::Result<_>>()?));
+        // Collecting results would not know how many there are, and grow again and again.
+        let mut values = Vec::with_capacity(columns);
+        for index in 0..columns {
+            values.push(value(row, index)?);
+        }
+        out.push(Row::new(values));
     }
     Ok(out)
 }
