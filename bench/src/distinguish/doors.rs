@@ -103,10 +103,8 @@ impl Scene {
     pub async fn request(&self, client: &mut Client, exists: bool, pair: usize) -> Result<Vec<u8>, Failed> {
         let (pool, name) = (&self.pool, name(exists, pair));
         let named = |operation: &str, with: &[(&str, &str)]| {
-            let mut body = json!({ "ClientId": pool.client, "Username": name });
-            for (member, value) in with {
-                body[*member] = Value::from(*value);
-            }
+            let who = [("ClientId", pool.client.as_str()), ("Username", name.as_str())];
+            let body: Value = who.iter().chain(with).copied().collect();
             call(operation, &body)
         };
         Ok(match self.door {
