@@ -6,10 +6,9 @@ use std::net::IpAddr;
 use cenote_base::{PoolId, Secret, Sub};
 use cenote_store::records::{attempts, users};
 use cenote_store::{Batch, BatchError};
-use cenote_tokens::{Purpose, Scope};
 
 use super::write::commit;
-use super::{Door, Entry, Refusal, find, password};
+use super::{Door, Entry, Refusal, find, password, simulated};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
@@ -215,17 +214,11 @@ async fn unknown_user(
     if !client.prevent_user_existence_errors {
         return Refusal::UserNotFound;
     }
-    let simulated = async {
-        let subject = hex::encode(unknown_subject(deps, pool, name).await?);
+    let wrong = async {
+        let subject = hex::encode(simulated::subject(deps, pool, name).await?);
         let attempt = Attempt::claim(deps, pool, entry, &subject, Batch::new()).await?;
         let nothing = deps.hasher.verify_nothing(pool.id.as_str(), presented).await.map_err(Refusal::from);
         attempt.unless_compared(deps, nothing, Batch::new()).await
     };
-    simulated.await.err().unwrap_or(Refusal::BadCredentials)
-}
-
-/// What stands for an unknown user's `sub` in the count of attempts: tells nothing about the name without the key.
-pub(crate) async fn unknown_subject(deps: &Deps, pool: &Pool, name: &str) -> Result<[u8; 32], Refusal> {
-    let key = pool.username_key(name);
-    Ok(deps.keyring.mac(&Scope::Pool(pool.id.clone()), Purpose::Subject, &[key.as_bytes()]).await?)
+    wrong.await.err().unwrap_or(Refusal::BadCredentials)
 }

@@ -65,8 +65,8 @@ pub(crate) async fn answer(
     Ok(authenticated(deps, after, vec![Method::Password], batch))
 }
 
-/// Opens the session and finds its user, who must be the one who answers, enabled, and still have the password that
-/// began it.
+/// Opens the session and finds its user, who must be the one who answers, enabled, still have the password that began
+/// it, and not have been signed out since.
 async fn session_user(
     deps: &Deps,
     pool: &Pool,
@@ -82,7 +82,7 @@ async fn session_user(
     if !user.stored().enabled {
         return Err(Refusal::Disabled);
     }
-    if user.status != UserStatus::ForceChangePassword || user.stored().password_set_at != session.password_set_at {
+    if user.status != UserStatus::ForceChangePassword || !session.still_holds(&user) {
         return Err(Refusal::SessionInvalid);
     }
     Ok((session, user))

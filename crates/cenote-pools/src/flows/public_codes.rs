@@ -10,9 +10,8 @@ use cenote_store::records::users::AliasKind;
 use cenote_store::records::{attempts, decoys};
 
 use super::codes::{self, CodeDelivery, CodePurpose};
-use super::credentials::unknown_subject;
 use super::hourly::{Hourly, limited};
-use super::{Refusal, find, messages};
+use super::{Refusal, find, messages, simulated};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
@@ -68,7 +67,7 @@ impl CodeRequest {
         name: &str,
         kinds: &[AliasKind],
     ) -> Result<CodeDelivery, Refusal> {
-        let subject = unknown_subject(deps, pool, name).await?;
+        let subject = simulated::subject(deps, pool, name).await?;
         let delivery = simulated_delivery(pool, name, &subject, kinds);
         let subject = hex::encode(subject);
         // A code that was sent before is looked for, too.
@@ -102,7 +101,7 @@ pub(crate) async fn refuse_nobody(
     limit: Hourly,
 ) -> Refusal {
     let refused = async {
-        let subject = hex::encode(unknown_subject(deps, pool, name).await?);
+        let subject = hex::encode(simulated::subject(deps, pool, name).await?);
         limited(deps, limit.claim(deps, pool, &subject)).await?;
         let sent = attempts::is_remembered(&deps.store, &pool.id, &subject, purpose.as_str(), deps.now()).await?;
         Ok(if sent { Refusal::CodeMismatch } else { Refusal::CodeExpired })

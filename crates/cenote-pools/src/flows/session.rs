@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub step: Step,
     /// The password that was proved, by the time it was set: another one ends the session.
     pub password_set_at: Option<Timestamp>,
+    /// When the user had been signed out everywhere: a later time, as disabling sets it, ends the session.
+    pub signed_out_at: Timestamp,
     /// When the session ends.
     pub expires_at: Timestamp,
 }
@@ -42,6 +44,7 @@ impl Session {
             sub: user.stored().sub.clone(),
             step,
             password_set_at: user.stored().password_set_at,
+            signed_out_at: user.stored().tokens_valid_after,
             expires_at: now + client.auth_session_validity,
         }
     }
@@ -80,6 +83,12 @@ impl Session {
             return Err(Refusal::SessionExpired);
         }
         Ok(session)
+    }
+
+    /// Whether what the session was begun on still holds for its user.
+    pub(crate) fn still_holds(&self, user: &User) -> bool {
+        let stored = user.stored();
+        stored.password_set_at == self.password_set_at && stored.tokens_valid_after == self.signed_out_at
     }
 
     /// Refuses a session that has done its work.

@@ -12,9 +12,9 @@ use cenote_secrets::srp::{self, Challenge, Claim, ClientPublic, Verifier};
 use cenote_store::records::{sessions, users};
 
 use self::block::Block;
-use super::credentials::{Attempt, Proven, take_limits, unknown_subject};
+use super::credentials::{Attempt, Proven, take_limits};
 use super::simulated::Simulated;
-use super::{Entry, Refusal, find, password, supported};
+use super::{Entry, Refusal, find, password, simulated, supported};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::Pool;
@@ -53,7 +53,6 @@ pub(crate) async fn begin(
     }
     // Made for everybody: it costs some time.
     let simulated = Simulated::of(deps, pool, user.as_ref().map_or(name, User::username)).await?;
-    let subject = unknown_subject(deps, pool, name).await?;
     let known = match &user {
         Some(user) => password::verifier(deps, pool, user).await?,
         None => None,
@@ -63,7 +62,7 @@ pub(crate) async fn begin(
     let random = Arc::clone(&deps.random);
     let challenge = deps.heavy.run(move || Challenge::make(&verifier, &*random)).await?;
     let public = challenge.public_hex();
-    let block = Block::begin(deps, client, user.as_ref(), simulated.sub, subject, a, challenge);
+    let block = Block::begin(deps, client, user.as_ref(), &simulated, a, challenge);
     Ok(PasswordVerifier {
         username: user.map_or(simulated.username, |user| user.username().to_owned()),
         salt,
@@ -96,13 +95,13 @@ pub(crate) async fn answer(
     supported::sign_in(pool)?;
     take_limits(deps, client, entry)?;
     let (block, sealed) = Block::open(deps, &pool.id, &client.id, answer.block).await?;
-    let named = unknown_subject(deps, pool, answer.name).await?;
+    let named = simulated::subject(deps, pool, answer.name).await?;
     // A made-up `sub` is looked for too.
     let record = users::find_by_sub(&deps.store, &pool.id, &block.sub).await?;
     let user = record.filter(|_| !block.is_simulated).map(User::from_record).transpose()?;
     let is_meant = match &user {
         Some(user) => is_name_of(pool, user, answer.name),
-        None => named == block.subject || pool.username_key(answer.name) == block.sub.as_str(),
+        None => named == block.subject,
     };
     match &user {
         None if !client.prevent_user_existence_errors => return Err(Refusal::UserNotFound),

@@ -11,7 +11,7 @@ use super::on_both_engines;
 use super::recovery::{EXPIRED, HOUR, MISMATCH, NOBODY, TOO_MANY, other};
 use super::sign_up::with_sms;
 use super::world::{Answer, App, INCORRECT, NEW_PASSWORD, NO_USER, PASSWORD, World, attributes, email};
-use crate::flows::credentials::unknown_subject;
+use crate::flows::simulated;
 
 on_both_engines! {
     where_it_is_no_secret,
@@ -51,7 +51,7 @@ async fn warm(app: &App<'_>) {
     deps.directory.refresh().await.unwrap();
     let pool = deps.directory.pool(&app.pool.parse().unwrap()).await.unwrap().unwrap();
     deps.directory.client(&app.client.parse().unwrap()).await.unwrap().unwrap();
-    unknown_subject(deps, &pool, "x").await.unwrap();
+    simulated::subject(deps, &pool, "x").await.unwrap();
 }
 
 /// Asks in each of these names the same, by turns; all are answered alike and cost the same. The answer.

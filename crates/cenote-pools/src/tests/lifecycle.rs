@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::at_once::{at_once, outcomes};
 use super::on_both_engines;
 use super::recovery::{HOUR, NOT_RESETTABLE, TOO_MANY};
-use super::world::{Answer, App, INCORRECT, LOCKED, NEW_PASSWORD, NO_USER, PASSWORD, World, email};
+use super::world::{Answer, App, INCORRECT, INVALID_SESSION, LOCKED, NEW_PASSWORD, NO_USER, PASSWORD, World, email};
 
 on_both_engines! {
     a_password_is_changed,
@@ -21,6 +21,7 @@ on_both_engines! {
     many_changes_at_once,
     a_disabled_user_is_out_everywhere,
     enabling_revives_no_token,
+    being_signed_out_ends_a_session,
     disabling_and_enabling_again_and_again,
     sign_ins_while_the_user_is_disabled,
     a_user_deletes_itself,
@@ -194,6 +195,24 @@ async fn enabling_revives_no_token(world: World) {
         assert!(client.get_user(&fresh).await.is_ok());
         assert!(client.refresh(&fresh["RefreshToken"], "alice").await.is_ok());
     }
+}
+
+/// A session that waits for a new password is a sign-in that has begun.
+async fn being_signed_out_ends_a_session(world: World) {
+    let app = world.app(json!({})).await;
+    let before = app.challenged("alice").await;
+    app.disable("alice").await;
+    enable(&app, "alice").await.unwrap();
+    assert_eq!(app.answer(&before, "alice", json!({})).await, refused(INVALID_SESSION), "disabled meanwhile");
+    let before = app.session("alice").await;
+    app.admin(Operation::AdminUserGlobalSignOut, "alice", json!({})).await.unwrap();
+    assert_eq!(app.answer(&before, "alice", json!({})).await, refused(INVALID_SESSION), "signed out meanwhile");
+    // What else changes about the user ends nothing.
+    let after = app.session("alice").await;
+    let more = json!({"UserAttributes": [{"Name": "name", "Value": "Alice"}]});
+    app.admin(Operation::AdminUpdateUserAttributes, "alice", more).await.unwrap();
+    enable(&app, "alice").await.unwrap();
+    assert!(app.answer(&after, "alice", json!({})).await.is_ok());
 }
 
 async fn disabling_and_enabling_again_and_again(world: World) {

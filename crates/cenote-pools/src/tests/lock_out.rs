@@ -6,6 +6,7 @@ use cenote_wire::idp::Operation;
 use serde_json::json;
 
 use super::on_both_engines;
+use super::srp::Srp;
 use super::world::{Answer, App, INCORRECT, LOCKED, NO_USER, PASSWORD, World, email};
 use crate::testing::Furniture;
 use crate::{HashingLimits, Rate};
@@ -178,6 +179,7 @@ async fn too_many_from_one_address(world: World) {
     let app = world.app(json!({})).await;
     app.confirmed("alice").await;
     let session = app.challenged("bob").await;
+    let (srp, tokens) = (Srp::begin(&app, "alice").await, app.tokens("alice").await);
     let limits = HashingLimits::new(Some(Rate { per_second: 1, burst: 3 }), None);
     let house = world.house.furnished_neighbour(&world.store, Furniture { limits, ..Furniture::default() }).await;
     let busy = "TooManyRequestsException: Too many requests";
@@ -192,6 +194,25 @@ async fn too_many_from_one_address(world: World) {
         (Operation::SignUp, json!({"ClientId": app.client, "Username": "carol", "Password": PASSWORD})),
         (Operation::ConfirmSignUp, json!({"ClientId": app.client, "Username": "carol", "ConfirmationCode": "1"})),
         (Operation::ResendConfirmationCode, json!({"ClientId": app.client, "Username": "carol"})),
+        (Operation::ForgotPassword, json!({"ClientId": app.client, "Username": "alice"})),
+        (
+            Operation::ConfirmForgotPassword,
+            json!({"ClientId": app.client, "Username": "alice", "ConfirmationCode": "1", "Password": PASSWORD}),
+        ),
+        (
+            Operation::ChangePassword,
+            json!({"AccessToken": tokens["AccessToken"], "PreviousPassword": PASSWORD, "ProposedPassword": PASSWORD}),
+        ),
+        (
+            Operation::InitiateAuth,
+            json!({"ClientId": app.client, "AuthFlow": "USER_SRP_AUTH",
+                "AuthParameters": {"USERNAME": "alice", "SRP_A": "ab"}}),
+        ),
+        (
+            Operation::RespondToAuthChallenge,
+            json!({"ClientId": app.client, "ChallengeName": "PASSWORD_VERIFIER",
+                "ChallengeResponses": srp.responses(&app, PASSWORD)}),
+        ),
         (
             Operation::RespondToAuthChallenge,
             json!({"ClientId": app.client, "ChallengeName": "NEW_PASSWORD_REQUIRED", "Session": session,
@@ -205,6 +226,7 @@ async fn too_many_from_one_address(world: World) {
     house.json(Operation::AdminInitiateAuth, admin).await.unwrap();
     world.pass(SECOND);
     assert!(app.answer(&session, "bob", json!({})).await.is_ok(), "what was refused used nothing up");
+    assert!(srp.answer(&app, PASSWORD).await.is_ok());
 }
 
 const DOORS: [Operation; 2] = [Operation::InitiateAuth, Operation::AdminInitiateAuth];

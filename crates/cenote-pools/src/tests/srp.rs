@@ -82,7 +82,7 @@ impl Srp {
     }
 
     /// What a client answers that believes this to be the password.
-    fn responses(&self, app: &App<'_>, password: &str) -> Value {
+    pub(super) fn responses(&self, app: &App<'_>, password: &str) -> Value {
         let pool = app.pool.split_once('_').unwrap().1;
         let block = STANDARD.decode(self.block()).unwrap();
         let answer = ServersAnswer { salt: self.text("SALT"), public: self.text("SRP_B"), secret_block: &block };

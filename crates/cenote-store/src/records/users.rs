@@ -328,7 +328,7 @@ pub fn rehash(pool: &PoolId, sub: &Sub, old: &[u8], new: &[u8], srp: Option<&[u8
 }
 
 /// Ends tokens that have no family: whatever was issued before `now`. Goes before the deletion of the user's families.
-/// No new version, for no rule reads this column to decide a change.
+/// No new version: nothing that is decided meanwhile has to be decided again for it.
 ///
 /// A sign-in right after a sign-out has an `auth_time` that is up to a second ahead, so such families move the mark
 /// behind them. That is a second statement, for only then are all sign-ins seen that held the user's row before.

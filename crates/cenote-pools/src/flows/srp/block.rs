@@ -10,6 +10,7 @@ use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::user::User;
 use crate::flows::Refusal;
+use crate::flows::simulated::Simulated;
 
 /// The first byte of the inside.
 const VERSION: u8 = 1;
@@ -30,7 +31,7 @@ pub(super) struct Block {
     pub is_simulated: bool,
     /// The user who is signing in, or a made-up one.
     pub sub: Sub,
-    /// What stands for the given name where no user has it.
+    /// What stands for the user where there is none.
     pub subject: [u8; 32],
     /// The password that was asked for, by the time it was set: another one ends the block.
     pub password_set_at: Option<Timestamp>,
@@ -43,21 +44,20 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The block of a first step; `sub` is the made-up one.
+    /// The block of a first step; `simulated` is who stands for the user where there is none.
     pub(super) fn begin(
         deps: &Deps,
         client: &Client,
         user: Option<&User>,
-        sub: Sub,
-        subject: [u8; 32],
+        simulated: &Simulated,
         a: ClientPublic,
         challenge: Challenge,
     ) -> Self {
         Self {
             id: deps.random.uuid_v4(),
             is_simulated: user.is_none(),
-            sub: user.map_or(sub, |user| user.stored().sub.clone()),
-            subject,
+            sub: user.map_or(&simulated.sub, |user| &user.stored().sub).clone(),
+            subject: simulated.subject,
             password_set_at: user.and_then(|user| user.stored().password_set_at),
             expires_at: deps.now() + client.auth_session_validity,
             a,

@@ -5,11 +5,13 @@ use serde_json::json;
 
 use super::{DOORS, Srp, refused, respond, srp};
 use crate::tests::on_both_engines;
-use crate::tests::world::{App, INCORRECT, LOCKED, NO_USER, PASSWORD, World, email};
+use crate::tests::recovery::{EXPIRED, MISMATCH, TOO_MANY};
+use crate::tests::world::{App, INCORRECT, LOCKED, NEW_PASSWORD, NO_USER, PASSWORD, World, email};
 
 on_both_engines! {
     nobody_is_asked_like_somebody,
     the_same_name_is_the_same_nobody,
+    the_name_that_is_shown_means_the_same_user,
     what_nobody_is_called_follows_the_pool,
     nobody_is_locked_out_like_somebody,
     where_existence_is_no_secret,
@@ -60,6 +62,43 @@ async fn the_same_name_is_the_same_nobody(world: World) {
         let else_where = Srp::begin(app, &name).await;
         assert_ne!(else_where.text("SALT"), first.text("SALT"));
         assert_ne!(else_where.username(), first.username());
+    }
+}
+
+/// Whoever is given another name than the typed one can go on with that: asked, counted and remembered as the same.
+async fn the_name_that_is_shown_means_the_same_user(world: World) {
+    let address = email("alice");
+    for (settings, username) in
+        [(json!({"UsernameAttributes": ["email"]}), &*address), (json!({"AliasAttributes": ["email"]}), "alice")]
+    {
+        let app = hiding(&world, settings).await;
+        app.create(username, &[("email", &email("alice")), ("email_verified", "true")]).await.unwrap();
+        app.set_password(username, PASSWORD, true).await.unwrap();
+        for name in ["alice", "nobody"] {
+            let typed = email(name);
+            let first = Srp::begin(&app, &typed).await;
+            let shown = first.username().to_owned();
+            assert_ne!(shown, typed, "{name}");
+            let again = Srp::begin(&app, &shown).await;
+            assert_eq!((again.username(), again.text("SALT")), (&*shown, first.text("SALT")), "{name}");
+            for _ in 0..3 {
+                assert_eq!(app.sign_in(&typed, "Wrong-Horse-9").await, refused(INCORRECT));
+            }
+            for _ in 0..2 {
+                assert_eq!(app.sign_in(&shown, "Wrong-Horse-9").await, refused(INCORRECT));
+            }
+            for name in [&typed, &shown] {
+                assert_eq!(app.sign_in(name, "Wrong-Horse-9").await, refused(LOCKED), "{name}");
+                assert_eq!(srp(&app, name, "Wrong-Horse-9").await, refused(LOCKED), "{name}");
+            }
+            let confirm = |name| app.confirm_forgot_password(name, "x", NEW_PASSWORD);
+            assert_eq!(confirm(&shown).await, refused(EXPIRED), "{name}");
+            for _ in 0..5 {
+                app.forgot_password(&typed).await.unwrap();
+            }
+            assert_eq!(app.forgot_password(&shown).await, refused(TOO_MANY), "{name}");
+            assert_eq!(confirm(&shown).await, refused(MISMATCH), "{name}");
+        }
     }
 }
 
