@@ -189,19 +189,17 @@ impl RefreshTokens {
         Ok(Secret::new(to_text(&body)))
     }
 
-    /// Opens a refresh token. That its family is alive is not asked: [`RefreshTokens::check_refresh`] does.
+    /// Opens a refresh token, whether or not it has ended: to revoke it, for access tokens of its family may live longer.
+    /// That its family is alive is not asked: [`RefreshTokens::check_refresh`] does.
     ///
     /// # Errors
-    /// [`RefreshError::Invalid`], [`RefreshError::Expired`], or when the store does not answer.
+    /// [`RefreshError::Invalid`], or when the store does not answer.
     pub async fn open(&self, token: &str) -> Result<RefreshClaims, RefreshError> {
         let body = from_text(token).ok_or(RefreshError::Invalid)?;
         let (pool, sealed) = split(&body).ok_or(RefreshError::Invalid)?;
         let scope = Scope::Pool(pool.clone());
         let plain = self.keyring.open_sealed(&scope, Purpose::Refresh, &[], sealed).await?;
         let payload: Payload = serde_json::from_slice(plain.expose()).map_err(|_| RefreshError::Invalid)?;
-        if self.clock.now() >= payload.expires_at {
-            return Err(RefreshError::Expired);
-        }
         let Payload { origin_jti, client_id, sub, generation, expires_at } = payload;
         Ok(RefreshClaims { origin_jti, pool, client: client_id, sub, generation, expires_at })
     }
@@ -215,6 +213,9 @@ impl RefreshTokens {
         let claims = self.open(token).await?;
         if claims.client != *client {
             return Err(RefreshError::Invalid);
+        }
+        if self.clock.now() >= claims.expires_at {
+            return Err(RefreshError::Expired);
         }
         let found =
             families::user_with_family(&self.store, &claims.pool, &claims.sub, Some(&claims.origin_jti)).await?;

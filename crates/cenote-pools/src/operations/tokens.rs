@@ -193,7 +193,8 @@ fn signed_out(user: &User, now: Timestamp) -> Batch {
         .extend(family_records::delete_of_user(&stored.pool_id, &stored.sub))
 }
 
-/// RevokeToken: ends the sign-in of a refresh token. As RFC 7009 §2.2 has it, a token that means nothing (any more) is
+/// RevokeToken: ends the sign-in of a refresh token, of one that has expired too: access tokens of the last refresh may
+/// outlive it. As RFC 7009 §2.2 has it, a token that means nothing (any more) is
 /// a success.
 pub(crate) async fn revoke_token(
     deps: &Deps,
@@ -216,7 +217,7 @@ pub(crate) async fn revoke_token(
         Ok(claims) if claims.client == client.id => {
             commit(deps, family_records::delete(&claims.origin_jti)).await?;
         }
-        Ok(_) | Err(RefreshError::Invalid | RefreshError::Expired) => {}
+        Ok(_) | Err(RefreshError::Invalid) => {}
         Err(error) => return Err(refresh::error(error)),
     }
     Ok(RevokeTokenResponse::default())

@@ -16,6 +16,7 @@ on_both_engines! {
     access_tokens_that_are_refused,
     revoking_ends_one_sign_in_and_no_other,
     what_cannot_be_revoked,
+    an_expired_token_is_revoked_all_the_same,
     revoking_needs_the_clients_secret,
     signing_out_ends_all_sign_ins,
     tokens_that_name_no_sign_in,
@@ -175,8 +176,22 @@ async fn what_cannot_be_revoked(world: World) {
     let nowhere = super::world::App { client: "26cb2c60kq7nbmas7rbme9b6pp".to_owned(), ..app.clone() };
     let text = "ResourceNotFoundException: User pool client 26cb2c60kq7nbmas7rbme9b6pp does not exist.";
     assert_eq!(nowhere.revoke(&json!("x")).await, Err(text.to_owned()));
-    world.pass(31 * DAY);
-    assert_eq!(app.revoke(&tokens["RefreshToken"]).await, Ok(json!({})), "expired");
+}
+
+/// What was issued just before the end of the refresh token outlives it.
+async fn an_expired_token_is_revoked_all_the_same(world: World) {
+    let app = world.app(json!({})).await;
+    app.confirmed("alice").await;
+    let tokens = app.tokens("alice").await;
+    world.pass(30 * DAY - SECOND);
+    let last = app.refresh(&tokens["RefreshToken"], "alice").await.unwrap()["AuthenticationResult"].clone();
+    world.pass(SECOND);
+    assert_eq!(app.refresh(&tokens["RefreshToken"], "alice").await, refused("Refresh Token has expired"));
+    assert!(app.get_user(&last).await.is_ok());
+    assert_eq!(app.revoke(&tokens["RefreshToken"]).await, Ok(json!({})));
+    assert_eq!(app.get_user(&last).await, refused("Access Token has been revoked"));
+    world.pass(2 * HOUR);
+    assert_eq!(app.revoke(&tokens["RefreshToken"]).await, Ok(json!({})), "and when there is nothing left to end");
 }
 
 async fn revoking_needs_the_clients_secret(world: World) {

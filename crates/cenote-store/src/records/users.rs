@@ -286,7 +286,8 @@ pub fn update(user: &UserRecord) -> Batch {
     Batch::new().one(
         "update users set status = $1, enabled = $2, attributes = $3, mfa = $4, password = $5, password_set_at = $6, \
          password_expires_at = $7, srp = $8, details = $10, modified_at = $11, \
-         tokens_valid_after = case when tokens_valid_after > $9 then tokens_valid_after else $9 end, version = version + 1 where sub = $12 and pool_id = $13 and version = $14",
+         tokens_valid_after = case when tokens_valid_after > $9 then tokens_valid_after else $9 end, \
+         version = version + 1 where sub = $12 and pool_id = $13 and version = $14",
         params![
             user.status.as_str(),
             user.enabled,

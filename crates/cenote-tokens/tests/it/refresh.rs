@@ -200,7 +200,10 @@ async fn it_ends_where_it_began_to_count() {
     assert_eq!(scene.check(token).await, Ok(()));
     scene.world.clock.advance(Duration::from_millis(1));
     assert_eq!(scene.refusal().await, RefreshError::Expired);
-    assert_eq!(scene.world.refresh.open(token).await, Err(RefreshError::Expired));
+    let another = scene.world.client();
+    let refusal = scene.world.refresh.check_refresh(token, &another).await.unwrap_err();
+    assert_eq!(refusal, RefreshError::Invalid, "another client is not told");
+    assert!(scene.world.refresh.open(token).await.is_ok(), "it can still be revoked");
 }
 
 #[tokio::test]
