@@ -24,6 +24,10 @@ use http_body_util::BodyExt;
 use tokio::sync::Notify;
 
 const POOL: &str = "us-east-1_AbCdEfGhI";
+/// A pool whose documents are not at hand.
+const COLD_POOL: &str = "us-east-1_NotAtHand";
+/// A pool whose documents are a fault.
+const FAULTY_POOL: &str = "us-east-1_Faulty";
 const HOST: &str = "localhost:9400";
 const IDP: &str = "AWSCognitoIdentityProviderService";
 const MAX_BODY: usize = 1024;
@@ -70,11 +74,17 @@ impl Issuers for Rooms {
 
 impl Rooms {
     fn document<'a>(&'a self, pool: &'a PoolId, text: &'static [u8]) -> BoxFuture<'a, Result<Bytes, ApiError>> {
-        std::future::ready(if pool.as_str() == POOL {
-            Ok(Bytes::from_static(text))
-        } else {
-            Err(ApiError::resource_not_found(format!("User pool {pool} does not exist.")))
-        })
+        async move {
+            match pool.as_str() {
+                POOL => Ok(Bytes::from_static(text)),
+                COLD_POOL => {
+                    tokio::task::yield_now().await;
+                    Ok(Bytes::from_static(text))
+                }
+                FAULTY_POOL => panic!("a fault in a document"),
+                _ => Err(ApiError::resource_not_found(format!("User pool {pool} does not exist."))),
+            }
+        }
         .boxed()
     }
 }
@@ -192,6 +202,10 @@ async fn a_panic_is_an_answer() {
     let harness = Harness::new();
     insta::assert_snapshot!("panic", harness.call("GetUser", "{}").await);
     assert!(harness.call("SignUp", "{}").await.starts_with("200"));
+    let document = harness.get(&format!("/{FAULTY_POOL}/.well-known/jwks.json")).await;
+    assert!(document.starts_with("500") && document.contains("InternalErrorException"), "{document}");
+    assert!(document.contains("x-amzn-requestid") && document.contains("access-control-allow-origin: *"), "{document}");
+    assert!(harness.in_flight.none().now_or_never().is_some());
 }
 
 #[tokio::test]
@@ -316,6 +330,22 @@ async fn documents_of_issuers() {
 }
 
 #[tokio::test]
+async fn key_sets_however_they_are_asked_for() {
+    let harness = Harness::new();
+    let key_set = harness.get(&format!("/{POOL}/.well-known/jwks.json")).await;
+    let without_id = |text: &str| text.lines().filter(|line| !line.starts_with("x-amzn-requestid")).collect::<String>();
+    for path in
+        [format!("/{COLD_POOL}/.well-known/jwks.json"), format!("/{}/.well-known/jwks.json", POOL.replace('-', "%2D"))]
+    {
+        assert_eq!(without_id(&harness.get(&path).await), without_id(&key_set), "{path}");
+    }
+    let head = Request::head(format!("/{POOL}/.well-known/jwks.json")).body(Body::empty()).unwrap();
+    let head = show(harness.send(head).await).await;
+    assert_eq!(without_id(&head), without_id(&key_set).replace("{\"keys\":[]}", ""));
+    assert!(harness.in_flight.none().now_or_never().is_some());
+}
+
+#[tokio::test]
 async fn health() {
     let harness = Harness::new();
     insta::assert_snapshot!("live", harness.get("/health/live").await);
@@ -433,7 +463,7 @@ async fn each_request_leaves_one_line_without_secrets() {
     let kept = Kept::default();
     let writer = kept.clone();
     let log = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
-    // Requests run in tasks of this thread, so they all see this log.
+    // Requests run on this thread, so they all see this log.
     let _guard = tracing::subscriber::set_default(log);
     let harness = Harness::new();
 
@@ -489,6 +519,17 @@ async fn each_request_leaves_one_line_without_secrets() {
         harness.get(&format!("/{}", "x".repeat(sent))).await;
         let whole = if sent == shown { "" } else { "…" };
         assert_eq!(kept.lines()[0]["path"], format!("/{}{whole}", "x".repeat(shown)));
+    }
+
+    for pool in [POOL, COLD_POOL] {
+        let path = format!("/{pool}/.well-known/jwks.json");
+        let answer = harness.send(Request::get(&path).body(Body::empty()).unwrap()).await;
+        let lines = kept.lines();
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        let shown = ["level", "method", "path", "pool", "address"].map(|field| line[field].as_str().unwrap());
+        assert_eq!(shown, ["INFO", "GET", &path, pool, "0.0.0.0"]);
+        assert_eq!((line["status"].as_u64(), line["statements"].as_u64()), (Some(200), Some(0)));
+        assert_eq!(line["request_id"], answer.headers()["x-amzn-requestid"].to_str().unwrap());
     }
 
     harness.get("/health/live").await;

@@ -246,19 +246,115 @@ async fn a_peer_with_too_many_connections_is_refused_at_once() {
     }
 }
 
+/// Says when it begins and when it is given up; it never ends by itself.
+fn never(entered: &Arc<Notify>, given_up: &Arc<Notify>) -> Says {
+    struct GivenUp(Arc<Notify>);
+
+    impl Drop for GivenUp {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+
+    let (entered, given_up) = (Arc::clone(entered), Arc::clone(given_up));
+    Says::new(move |_| {
+        let (entered, given_up) = (Arc::clone(&entered), GivenUp(Arc::clone(&given_up)));
+        async move {
+            entered.notify_one();
+            let _given_up = given_up;
+            std::future::pending().await
+        }
+    })
+}
+
+#[tokio::test]
+async fn an_answer_is_given_up_when_its_client_goes_away() {
+    let (entered, given_up) = (Arc::default(), Arc::default());
+    let server = start(never(&entered, &given_up), limits()).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    send(&mut client).await;
+    entered.notified().await;
+    drop(client);
+    given_up.notified().await;
+    // Over HTTP/2 with its connection, or alone.
+    for goes in [true, false] {
+        let mut client = get_over_http_2(&server).await;
+        entered.notified().await;
+        if goes {
+            drop(client);
+            given_up.notified().await;
+            continue;
+        }
+        // RST_STREAM, CANCEL.
+        client.write_all(&frame(3, 0, 1, &[0, 0, 0, 8])).await.unwrap();
+        given_up.notified().await;
+    }
+}
+
+#[tokio::test]
+async fn http_2_has_the_same_bounds() {
+    let server = start(hello(), Limits { first_request: SHORT, ..limits() }).await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    silent.write_all(&preface()).await.unwrap();
+    silent.read_to_end(&mut Vec::new()).await.unwrap();
+    let server = start(hello(), Limits { idle: SHORT, ..limits() }).await;
+    let mut idle = get_over_http_2(&server).await;
+    assert_eq!(read_frame(&mut idle, 1).await[0], 0x88);
+    idle.read_to_end(&mut Vec::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_in_flight_over_http_2() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let says = {
+        let (entered, leave) = (entered.clone(), leave.clone());
+        Says::new(move |_| {
+            let (entered, leave) = (entered.clone(), leave.clone());
+            async move {
+                entered.notify_one();
+                leave.notified().await;
+                "finished".to_owned()
+            }
+        })
+    };
+    let server = start(says, limits()).await;
+    let mut client = get_over_http_2(&server).await;
+    entered.notified().await;
+    server.stop.cancel();
+    // GOAWAY: the client is told before the answer is there.
+    read_frame(&mut client, 7).await;
+    assert!(!server.done.is_finished());
+    leave.notify_one();
+    assert_eq!(read_frame(&mut client, 0).await, b"finished");
+    drop(client);
+    assert_eq!(server.done.await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn http_2_is_spoken_with_prior_knowledge() {
     let server = start(hello(), limits()).await;
-    let mut client = TcpStream::connect(server.address).await.unwrap();
-    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    bytes.extend(frame(4, 0, 0, &[]));
-    // `:method: GET`, `:scheme: http`, `:path: /` from HPACK's static table, `:authority: x` as a literal.
-    bytes.extend(frame(1, 0x4 | 0x1, 1, &[0x82, 0x86, 0x84, 0x41, 0x01, b'x']));
-    client.write_all(&bytes).await.unwrap();
+    let mut client = get_over_http_2(&server).await;
     let headers = read_frame(&mut client, 1).await;
     assert_eq!(headers[0], 0x88, "`:status: 200` of the static table");
     let body = read_frame(&mut client, 0).await;
     assert_eq!(String::from_utf8(body).unwrap(), client.local_addr().unwrap().to_string());
+}
+
+/// What a client of HTTP/2 begins with: the preface, and SETTINGS.
+fn preface() -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[]));
+    bytes
+}
+
+/// A new connection with one request.
+async fn get_over_http_2(server: &Server) -> TcpStream {
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    let mut bytes = preface();
+    // `:method: GET`, `:scheme: http`, `:path: /` from HPACK's static table, `:authority: x` as a literal.
+    bytes.extend(frame(1, 0x4 | 0x1, 1, &[0x82, 0x86, 0x84, 0x41, 0x01, b'x']));
+    client.write_all(&bytes).await.unwrap();
+    client
 }
 
 /// A frame of RFC 9113, section 4.1.
