@@ -73,6 +73,8 @@ pub struct SmtpConfig {
     pub port: u16,
     /// User name and password.
     pub credentials: Option<SmtpCredentials>,
+    /// A file of CA certificates (PEM) that are trusted besides the public ones, for a server of one's own.
+    pub ca_file: Option<PathBuf>,
     /// The name that the server is greeted with; none: this machine's.
     pub hello_name: Option<String>,
     /// The longest time for connecting (with greeting, TLS and authentication), and again for handing a message over.
@@ -115,6 +117,9 @@ pub enum SmtpConfigError {
     /// Credentials in the URL and in settings of their own.
     #[error("the mail server's user name and password stand in its URL and in settings of their own; keep one")]
     TwoCredentials,
+    /// CA certificates for a connection without TLS.
+    #[error("CA certificates are given for a mail server without TLS; use smtp+starttls:// or smtps://")]
+    NothingToTrust,
 }
 
 impl SmtpConfig {
@@ -140,7 +145,15 @@ impl SmtpConfig {
             None => (None, rest),
         };
         let (host, port) = read_server(server, default_port)?;
-        Ok(Self { security, host, port, credentials, hello_name: None, timeout: Duration::from_secs(60) })
+        Ok(Self {
+            security,
+            host,
+            port,
+            credentials,
+            ca_file: None,
+            hello_name: None,
+            timeout: Duration::from_secs(60),
+        })
     }
 
     /// Adds user name and password that are configured apart from the URL.
@@ -156,6 +169,17 @@ impl SmtpConfig {
         }
         self.credentials = Some(SmtpCredentials { username, password });
         Ok(self)
+    }
+
+    /// Trusts the CA certificates of a file besides the public ones. It is read when the queue is opened.
+    ///
+    /// # Errors
+    /// When the URL asks for no TLS: the file would change nothing.
+    pub fn with_ca_file(self, file: PathBuf) -> Result<Self, SmtpConfigError> {
+        match self.security {
+            Security::Plain => Err(SmtpConfigError::NothingToTrust),
+            Security::StartTls | Security::Tls => Ok(Self { ca_file: Some(file), ..self }),
+        }
     }
 
     /// Whether a password would cross the network readable. Allowed, for a mail server next door; worth a warning.
@@ -287,6 +311,17 @@ mod tests {
         assert_eq!(half.unwrap_err(), SmtpConfigError::HalfCredentials);
         assert!(!SmtpConfig::from_url("smtp://u:p@127.0.0.1").unwrap().sends_password_in_clear());
         assert!(!SmtpConfig::from_url("smtps://u:p@h").unwrap().sends_password_in_clear());
+    }
+
+    #[test]
+    fn certificates_are_for_tls() {
+        for (url, trusted) in [("smtp://h", false), ("smtp+starttls://h", true), ("smtps://h", true)] {
+            let given = SmtpConfig::from_url(url).unwrap().with_ca_file("ca.pem".into());
+            match given {
+                Ok(config) => assert!(trusted && config.ca_file == Some("ca.pem".into()), "{url}"),
+                Err(error) => assert!(!trusted && error == SmtpConfigError::NothingToTrust, "{url}"),
+            }
+        }
     }
 
     proptest! {

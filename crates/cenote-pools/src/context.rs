@@ -39,6 +39,8 @@ pub struct ServiceSettings {
     pub issuer_base: String,
     /// Whether users can sign in by SRP. Verifiers are kept only while they can.
     pub srp: bool,
+    /// How people reach this server: what links in messages begin with. No slash at its end.
+    pub public_url: String,
 }
 
 /// What the operations work with. Each is cheap to clone or shared.

@@ -22,5 +22,6 @@ mod tests;
 pub use context::{Context, Deps, ServiceSettings};
 pub use gate::AttemptGate;
 pub use limits::{HashingLimits, Rate};
+pub use operations::confirm_user::{ConfirmationLink, LinkOutcome};
 pub use operations::reap;
 pub use service::Service;

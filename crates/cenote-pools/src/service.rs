@@ -5,6 +5,7 @@ use cenote_wire::idp::{Operation, ops};
 use cenote_wire::{Api, ApiError, Auth, Target, json};
 use serde::Deserialize;
 
+use crate::operations::confirm_user::{self, ConfirmationLink, LinkOutcome};
 use crate::operations::{
     clients, lifecycle, list_users, passwords, pools, profile, refresh, sign_in, sign_up, tokens, users,
 };
@@ -126,6 +127,14 @@ impl Service {
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         });
         Ok(Some(document.to_string()))
+    }
+
+    /// Follows the confirmation link of an e-mail.
+    ///
+    /// # Errors
+    /// When the database does not answer, or Cenote is at fault.
+    pub async fn confirm_user(&self, ctx: &Context, link: &ConfirmationLink) -> Result<LinkOutcome, ApiError> {
+        confirm_user::confirm_user(&self.deps, ctx, link).await
     }
 
     /// Whether the signer may do this to the pool that the body names. Without a signer nobody may, whatever the front

@@ -91,6 +91,7 @@ impl House {
                 region: REGION.parse().unwrap(),
                 issuer_base: "http://localhost:9400".into(),
                 srp,
+                public_url: "https://id.example.com".into(),
             },
             store,
             keyring,

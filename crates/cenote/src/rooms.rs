@@ -23,7 +23,7 @@ use crate::config::{LimitSettings, MessageSettings, PublicUrl, Rate, Settings};
 use crate::data_dir::DataDir;
 use crate::first_start::House;
 use crate::jobs::{Handler, Next, Pace, Runner, Sweep};
-use crate::services::{Context, Issuers, Services};
+use crate::services::{ConfirmationLink, Context, Issuers, LinkOutcome, Pages, Services};
 
 /// Key pairs that are kept ready: for two pools, so that CreateUserPool needn't wait for them to be made.
 const READY_KEY_PAIRS: usize = 4;
@@ -45,7 +45,7 @@ pub enum RoomsError {
     Messages(#[from] cenote_messages::OpenError),
 }
 
-/// The rooms that answer AWS operations, and the issuers' documents.
+/// The rooms that answer AWS operations, have the issuers' documents, and stand behind the pages.
 pub struct Rooms {
     pools: Arc<Service>,
 }
@@ -57,7 +57,7 @@ pub struct Tasks {
     directory: Directory,
 }
 
-/// Puts the rooms together. `public_url` is what issuers are made of.
+/// Puts the rooms together. `public_url` is what issuers and links are made of.
 ///
 /// # Errors
 /// [`RoomsError`].
@@ -92,6 +92,7 @@ pub fn furnish(
             region: settings.region.clone(),
             issuer_base: public_url.to_string(),
             srp: settings.srp,
+            public_url: public_url.to_string(),
         },
         store: store.clone(),
         keyring,
@@ -166,6 +167,12 @@ impl Issuers for Rooms {
 
     fn configuration<'a>(&'a self, pool: &'a PoolId) -> BoxFuture<'a, Result<Bytes, ApiError>> {
         async move { Ok(self.pools.discovery(pool).await?.ok_or_else(|| no_pool(pool))?.into()) }.boxed()
+    }
+}
+
+impl Pages for Rooms {
+    fn confirm_user(&self, link: ConfirmationLink, context: Context) -> BoxFuture<'_, Result<LinkOutcome, ApiError>> {
+        async move { self.pools.confirm_user(&context, &link).await }.boxed()
     }
 }
 

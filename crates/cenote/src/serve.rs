@@ -112,7 +112,8 @@ async fn answer(
     let in_flight = InFlight::default();
     let front = Front {
         services: Arc::clone(&rooms) as _,
-        issuers: rooms,
+        issuers: Arc::clone(&rooms) as _,
+        pages: rooms,
         readiness: Arc::new(StoreReadiness::new(house.store.clone(), Arc::clone(random), failed.clone())),
         verifier: Verifier::new(verifier_config, Arc::new(house.root.clone()), Arc::clone(clock)),
         random: Arc::clone(random),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cenote_base::PoolId;
-pub use cenote_pools::Context;
+pub use cenote_pools::{ConfirmationLink, Context, LinkOutcome};
 use cenote_wire::{ApiError, Target};
 use futures_util::future::BoxFuture;
 
@@ -19,6 +19,13 @@ pub trait Issuers: Send + Sync + 'static {
 
     /// The pool's OpenID provider configuration, as JSON; ResourceNotFoundException where there is no such pool.
     fn configuration<'a>(&'a self, pool: &'a PoolId) -> BoxFuture<'a, Result<Bytes, ApiError>>;
+}
+
+/// What stands behind the pages that browsers see.
+pub trait Pages: Send + Sync + 'static {
+    /// Follows the confirmation link of an e-mail. What its reader may learn is an outcome; an error is a fault or a
+    /// database that is away.
+    fn confirm_user(&self, link: ConfirmationLink, context: Context) -> BoxFuture<'_, Result<LinkOutcome, ApiError>>;
 }
 
 /// Whether requests can be answered.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cenote::http::{Doors, Front};
 use cenote::in_flight::InFlight;
 use cenote::listener::{Allowance, Connection};
-use cenote::services::{Context, Issuers, Readiness, Services};
+use cenote::services::{ConfirmationLink, Context, Issuers, LinkOutcome, Pages, Readiness, Services};
 use cenote_base::{ManualClock, PoolId, SeededRandom, Timestamp};
 use cenote_iam::sigv4::{SignedRequest, Signer, Verifier, VerifierConfig, sign};
 use cenote_iam::{AccessKey, RootCredentials};
@@ -36,6 +36,7 @@ const MAX_BODY: usize = 1024;
 #[derive(Default)]
 struct Rooms {
     calls: Mutex<Vec<(Target, Bytes, Context)>>,
+    links: Mutex<Vec<(ConfirmationLink, Context)>>,
     not_ready: bool,
     /// ChangePassword waits for it.
     leave: Notify,
@@ -89,6 +90,24 @@ impl Rooms {
     }
 }
 
+/// What becomes of a link is what its code says.
+impl Pages for Rooms {
+    fn confirm_user(&self, link: ConfirmationLink, context: Context) -> BoxFuture<'_, Result<LinkOutcome, ApiError>> {
+        let outcome = match link.code.expose() {
+            "111111" => Ok(LinkOutcome::Confirmed),
+            "222222" => Ok(LinkOutcome::AlreadyConfirmed),
+            "333333" => Ok(LinkOutcome::AddressTaken),
+            "444444" => Ok(LinkOutcome::TooManyTries),
+            "555555" => Err(ApiError::unavailable("the database at db.internal is away")),
+            "666666" => Err(ApiError::internal("a secret of the house")),
+            "777777" => Err(ApiError::new(ErrorCode::NotImplemented, "Cenote does not implement that yet.")),
+            _ => Ok(LinkOutcome::Invalid),
+        };
+        self.links.lock().unwrap().push((link, context));
+        std::future::ready(outcome).boxed()
+    }
+}
+
 impl Readiness for Rooms {
     fn check(&self) -> BoxFuture<'_, Result<(), String>> {
         std::future::ready(if self.not_ready { Err("the database at db.internal is away".to_owned()) } else { Ok(()) })
@@ -122,6 +141,7 @@ impl Harness {
         let front = Front {
             services: rooms.clone(),
             issuers: rooms.clone(),
+            pages: rooms.clone(),
             readiness: rooms.clone(),
             verifier,
             random: Arc::new(SeededRandom::new(7)),
@@ -327,6 +347,57 @@ async fn documents_of_issuers() {
     insta::assert_snapshot!("no_text", harness.get("/%ff%fe/.well-known/jwks.json").await);
     let no_text = harness.get("/%ff%fe/.well-known/openid-configuration").await;
     assert!(no_text.starts_with("404") && no_text.contains("access-control-allow-origin: *"), "{no_text}");
+}
+
+const LINK: &str = "client_id=26cb2c60kq7nbmas7rbme9b6pp&user_name=%3Cb%3Ealice%2B1";
+
+#[tokio::test]
+async fn pages_of_confirmation_links() {
+    let harness = Harness::new();
+    let page = |code: &str| format!("/{POOL}/confirmUser?{LINK}&confirmation_code={code}");
+    insta::assert_snapshot!("link_confirmed", harness.get(&page("111111")).await);
+    insta::assert_snapshot!("link_again", harness.get(&page("222222")).await);
+    insta::assert_snapshot!("link_address_taken", harness.get(&page("333333")).await);
+    insta::assert_snapshot!("link_too_many", harness.get(&page("444444")).await);
+    insta::assert_snapshot!("link_away", harness.get(&page("555555")).await);
+    insta::assert_snapshot!("link_fault", harness.get(&page("666666")).await);
+    assert!(harness.get(&page("777777")).await.starts_with("500"));
+    insta::assert_snapshot!("link_invalid", harness.get(&page("000000")).await);
+    assert!(harness.get(&page("111111").replace("User?", "User/?")).await.starts_with("200"));
+    let mut request = Request::get(page("000000")).header("host", "evil.example").body(Body::empty()).unwrap();
+    request.headers_mut().insert("user-agent", "a browser".parse().unwrap());
+    let shown = show(harness.send(request).await).await;
+    assert!(!shown.contains("evil") && !shown.contains("alice") && !shown.contains("000000"), "{shown}");
+    let links = std::mem::take(&mut *harness.rooms.links.lock().unwrap());
+    let (link, context) = links.last().unwrap();
+    assert_eq!((link.pool.as_str(), link.client.as_str()), (POOL, "26cb2c60kq7nbmas7rbme9b6pp"));
+    assert_eq!((link.username.expose(), link.code.expose()), ("<b>alice+1", "000000"));
+    assert_eq!((context.user_agent.as_deref(), context.principal.is_none()), (Some("a browser"), true));
+    assert!(!format!("{link:?}").contains("alice") && !format!("{link:?}").contains("000000"));
+}
+
+#[tokio::test]
+async fn what_is_no_confirmation_link() {
+    let harness = Harness::new();
+    for path in [
+        format!("/{POOL}/confirmUser"),
+        format!("/{POOL}/confirmUser?{LINK}"),
+        format!("/{POOL}/confirmUser?{LINK}&confirmation_code=%ff"),
+        format!("/{POOL}/confirmUser?{LINK}&confirmation_code=111111&confirmation_code=111111"),
+        format!("/{POOL}/confirmUser?{LINK}&confirmation_code=111111&user_name=bob"),
+        format!("/{POOL}/confirmUser?{}&confirmation_code=111111", LINK.replace("26cb", "%22%0a")),
+        format!("/nothing/confirmUser?{LINK}&confirmation_code=111111"),
+        format!("/%ff%fe/confirmUser?{LINK}&confirmation_code=111111"),
+    ] {
+        let shown = harness.get(&path).await;
+        assert!(shown.starts_with("400") && shown.contains("This link is invalid or has expired"), "{path}: {shown}");
+    }
+    let path = format!("/{POOL}/confirmUser?{LINK}&confirmation_code=111111");
+    let head = Request::head(&path).body(Body::empty()).unwrap();
+    insta::assert_snapshot!("link_head", show(harness.send(head).await).await);
+    let post = Request::post(&path).body(Body::empty()).unwrap();
+    assert!(show(harness.send(post).await).await.starts_with("405"));
+    assert!(harness.rooms.links.lock().unwrap().is_empty(), "nothing of these asks for a confirmation");
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ impl Composer {
 #[cfg(test)]
 mod tests {
     use cenote_base::Timestamp;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::Medium;
@@ -140,6 +141,49 @@ mod tests {
             let failure = composer.compose(&delivery(to, subject, "y")).err().unwrap();
             assert!(failure.permanent);
             assert!(!failure.reason.contains("alice"));
+        }
+    }
+
+    /// The names of the headers, in order, each line's folding undone; and the lines before the body.
+    fn header_names(text: &str) -> (Vec<String>, Vec<String>) {
+        let head = text.split_once("\r\n\r\n").unwrap().0;
+        let lines: Vec<_> = head.split("\r\n").map(str::to_owned).collect();
+        let begins = lines.iter().filter(|line| !line.starts_with([' ', '\t']));
+        (begins.map(|line| line.split_once(':').unwrap().0.to_owned()).collect(), lines)
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_adds_a_header_and_no_line_is_too_long(
+            subject in prop_oneof![".{0,140}", "[\r\n:A-Za-z ]{0,140}", "\\PC{0,140}"],
+            sender in prop_oneof!["\\PC{0,60}", "[\r\n:<>@A-Za-z ]{0,60}"],
+            body: String,
+            local in "\\PC{1,30}",
+        ) {
+            let mut message = delivery(&format!("{local}@example.com"), &subject, &body);
+            message.content.from = format!("{sender} <shop@example.org>").parse().ok();
+            let has_sender = message.content.from.is_some();
+            let composer = Composer::new("Cenote <no-reply@id.example.com>".parse().unwrap());
+            let Ok(composed) = composer.compose(&message) else { return Ok(()) };
+            prop_assert!(!subject.contains(['\r', '\n']));
+            prop_assert!(!has_sender || !sender.contains(['\r', '\n']));
+            let text = String::from_utf8(composed.bytes.expose().to_vec()).unwrap();
+            let (names, lines) = header_names(&text);
+            let expected = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version",
+                "Content-Type", "Content-Transfer-Encoding"];
+            let mut found = names.clone();
+            found.sort();
+            let mut all = expected.map(str::to_owned).to_vec();
+            all.sort();
+            prop_assert_eq!(found, all, "{}", text);
+            // RFC 5322 §2.1.1.
+            for line in text.split("\r\n") {
+                prop_assert!(line.len() <= 998, "{}", line);
+                prop_assert!(!line.contains(['\r', '\n']), "{:?}", line);
+            }
+            for line in lines.iter().filter(|line| !line.starts_with("To:")) {
+                prop_assert!(line.is_ascii(), "{}", line);
+            }
         }
     }
 }

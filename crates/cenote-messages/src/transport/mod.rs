@@ -1,10 +1,12 @@
 //! The ways out of the house: which one a message takes, and what became of it.
 
 mod email;
+mod lines;
 mod outbox;
 mod smtp;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +62,14 @@ pub enum OpenError {
     /// The outbox's folder.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// The file of CA certificates cannot be read, or holds none.
+    #[error("the mail server's CA file {file:?}: {reason}")]
+    CaFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// TLS for the mail server could not be set up.
     #[error("TLS for the mail server {host} cannot be set up: {reason}")]
     Tls {

@@ -4,20 +4,27 @@
 //! the next message would read the answers meant for the last one, and it bounds only the TCP connection in time.
 //! Here every phase has a time limit, and a connection whose state is not known is never used again. Knowing the
 //! phase also tells a wrong recipient (given up) from a wrong configuration (tried again: an operator can repair it).
+//!
+//! Before STARTTLS the connection is read line by line ([`Lines`]): lettre would take what somebody on the way appended
+//! to the server's last clear answer for an answer that came through TLS.
 
 use std::error::Error as _;
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 
+use tokio::net::TcpStream;
+
 use super::email::Email;
+use super::lines::Lines;
 use super::{Failure, OpenError};
 use crate::config::{Security, SmtpConfig};
 
@@ -25,6 +32,10 @@ use crate::config::{Security, SmtpConfig};
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a parting word may take.
 const QUIT_LIMIT: Duration = Duration::from_secs(1);
+
+const UNREACHABLE: &str = "the mail server cannot be reached";
+/// How a certificate begins in PEM (RFC 7468).
+const PEM_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// A mail server and the connections to it that wait for their next message.
 pub(crate) struct Smtp {
@@ -56,10 +67,7 @@ impl Smtp {
     pub(crate) fn new(config: &SmtpConfig, most_idle: usize) -> Result<Self, OpenError> {
         let tls = match config.security {
             Security::Plain => None,
-            Security::StartTls | Security::Tls => Some(
-                TlsParameters::new(config.host.clone())
-                    .map_err(|error| OpenError::Tls { host: config.host.clone(), reason: error.to_string() })?,
-            ),
+            Security::StartTls | Security::Tls => Some(tls_parameters(config)?),
         };
         let credentials = config
             .credentials
@@ -146,21 +154,15 @@ impl Smtp {
     /// Connects, encrypts and signs in. Nothing of a message has been sent yet, and nothing that fails here is the
     /// fault of one message.
     async fn greet(&self) -> Result<AsyncSmtpConnection, Failure> {
-        let implicit = match self.security {
-            Security::Tls => self.tls.clone(),
-            Security::Plain | Security::StartTls => None,
+        let mut connection = match (self.security, &self.tls) {
+            (Security::StartTls, Some(tls)) => self.encrypt(tls.clone()).await?,
+            (_, implicit) => {
+                let server = (self.host.as_str(), self.port);
+                AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), &self.hello, implicit.clone(), None)
+                    .await
+                    .map_err(|error| before_the_message(UNREACHABLE, &error))?
+            }
         };
-        let server = (self.host.as_str(), self.port);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), &self.hello, implicit, None)
-                .await
-                .map_err(|error| before_the_message("the mail server cannot be reached", &error))?;
-        if let (Security::StartTls, Some(tls)) = (self.security, &self.tls) {
-            connection
-                .starttls(tls.clone(), &self.hello)
-                .await
-                .map_err(|error| before_the_message("STARTTLS with the mail server failed", &error))?;
-        }
         if let Some(credentials) = &self.credentials {
             connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(|error| {
                 before_the_message("the mail server did not accept the user name and password", &error)
@@ -168,6 +170,41 @@ impl Smtp {
         }
         Ok(connection)
     }
+
+    /// Connects and goes over to TLS with STARTTLS (RFC 3207). Where the server does not offer it, or its certificate
+    /// is not the one it must be, nothing more is sent.
+    async fn encrypt(&self, tls: TlsParameters) -> Result<AsyncSmtpConnection, Failure> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .map_err(|error| Failure::temporary(format!("{UNREACHABLE} ({error})")))?;
+        let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(Lines::new(stream)), &self.hello)
+            .await
+            .map_err(|error| before_the_message(UNREACHABLE, &error))?;
+        connection
+            .starttls(tls, &self.hello)
+            .await
+            .map_err(|error| before_the_message("STARTTLS with the mail server failed", &error))?;
+        Ok(connection)
+    }
+}
+
+/// What is trusted: the public CAs, and those of the operator's file.
+fn tls_parameters(config: &SmtpConfig) -> Result<TlsParameters, OpenError> {
+    let mut builder = TlsParameters::builder(config.host.clone());
+    if let Some(file) = &config.ca_file {
+        builder = builder.add_root_certificate(ca_certificates(file)?);
+    }
+    builder.build().map_err(|error| OpenError::Tls { host: config.host.clone(), reason: error.to_string() })
+}
+
+fn ca_certificates(file: &Path) -> Result<Certificate, OpenError> {
+    let failed = |reason: String| OpenError::CaFile { file: file.to_owned(), reason };
+    let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+    // What holds none, such as a file in DER, is read as an empty list: nothing would be trusted, and nobody told.
+    if !pem.windows(PEM_CERTIFICATE.len()).any(|window| window == PEM_CERTIFICATE) {
+        return Err(failed("it holds no certificate in PEM".to_owned()));
+    }
+    Certificate::from_pem(&pem).map_err(|_| failed("it holds a damaged certificate".to_owned()))
 }
 
 /// MAIL, RCPT, DATA and the message.

@@ -2,10 +2,13 @@
 //! address, the outbox's folder.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod certificates;
 mod house;
 mod outbox;
 mod python;
 mod queue;
+mod retries;
 mod secrecy;
 mod sink;
 mod smtp;
+mod tls;

@@ -35,6 +35,7 @@ macro_rules! on_both_engines {
         }
     };
 }
+pub(crate) use on_both_engines;
 
 on_both_engines! {
     two_nodes_deliver_each_message_once,

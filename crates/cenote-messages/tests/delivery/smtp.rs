@@ -139,7 +139,7 @@ async fn what_an_operator_can_repair_is_tried_again() {
     let (house, sink) = (House::on_sqlite().await, Sink::with(&["AUTH PLAIN LOGIN"]).await);
     let mut config = to_server(sink.port);
     let smtp = config.smtp.take().unwrap();
-    config.smtp = Some(smtp.with_credentials("me".into(), "hunter2".into()).unwrap());
+    config.smtp = Some(smtp.with_credentials("mailuser".into(), "hunter2".into()).unwrap());
     let (queue, worker) = house.node(&config);
     sink.next(At::Auth, Say::Answer("535 5.7.8 wrong password hunter2"));
     sink.next(At::Mail, Say::Answer("550 5.7.1 not your sender"));
@@ -154,8 +154,8 @@ async fn what_an_operator_can_repair_is_tried_again() {
     }
     worker.deliver_due().await.unwrap();
     assert_eq!(queue.wait(&id, NEVER).await, Outcome::Delivered);
-    // The base64 of "\0me\0hunter2".
-    assert!(sink.commands().contains(&"AUTH PLAIN AG1lAGh1bnRlcjI=".to_owned()), "{:?}", sink.commands());
+    // The base64 of "\0mailuser\0hunter2".
+    assert!(sink.commands().contains(&"AUTH PLAIN AG1haWx1c2VyAGh1bnRlcjI=".to_owned()), "{:?}", sink.commands());
 }
 
 #[tokio::test]

@@ -11,8 +11,9 @@ use cenote_store::records::users::AliasKind;
 use cenote_store::{Batch, StoreError};
 use cenote_tokens::{KeyringError, Purpose, Scope};
 
-use super::{Refusal, messages, supported};
+use super::{Refusal, links, messages, supported};
 use crate::Deps;
+use crate::domain::client::Client;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
 
@@ -89,12 +90,25 @@ pub(crate) async fn prepare(
     kind: MessageKind,
     to: AliasKind,
 ) -> Result<PreparedCode, Refusal> {
-    match purpose {
-        CodePurpose::SignUp | CodePurpose::Verify(_) | CodePurpose::Change(_) => supported::verification(pool)?,
-        CodePurpose::ForgotPassword => supported::sending(pool)?,
-    }
     let address = user.attributes.get(to.as_str()).ok_or(Refusal::NothingToVerify)?;
-    make(deps, pool, user, &NewCode { purpose, kind, to, address, pending: None }).await
+    make(deps, pool, user, &NewCode { purpose, kind, to, address, pending: None, linked: None }).await
+}
+
+/// As [`prepare`], for a code that was asked for through this client: where the pool says so, the e-mail of a sign-up
+/// carries it in a link.
+pub(crate) async fn prepare_through(
+    deps: &Deps,
+    pool: &Pool,
+    client: &Client,
+    user: &User,
+    purpose: CodePurpose,
+    kind: MessageKind,
+    to: AliasKind,
+) -> Result<PreparedCode, Refusal> {
+    let linked = purpose == CodePurpose::SignUp && to == AliasKind::Email && links::wanted(pool);
+    let linked = linked.then_some(client);
+    let address = user.attributes.get(to.as_str()).ok_or(Refusal::NothingToVerify)?;
+    make(deps, pool, user, &NewCode { purpose, kind, to, address, pending: None, linked }).await
 }
 
 /// Makes a new code for an address that becomes the user's when the code comes back, and the message that carries it
@@ -106,12 +120,11 @@ pub(crate) async fn prepare_change(
     to: AliasKind,
     address: &str,
 ) -> Result<PreparedCode, Refusal> {
-    supported::verification(pool)?;
     let (purpose, kind) = (CodePurpose::Change(to), MessageKind::UpdateUserAttribute);
     let context = [user.stored().sub.as_str(), purpose.as_str()];
     let scope = Scope::Pool(pool.id.clone());
     let sealed = deps.keyring.seal(&scope, Purpose::Code, &context, address.as_bytes()).await?;
-    make(deps, pool, user, &NewCode { purpose, kind, to, address, pending: Some(sealed) }).await
+    make(deps, pool, user, &NewCode { purpose, kind, to, address, pending: Some(sealed), linked: None }).await
 }
 
 /// A code to make.
@@ -122,10 +135,13 @@ struct NewCode<'a> {
     address: &'a str,
     /// The sealed address, where it is not the user's yet.
     pending: Option<Vec<u8>>,
+    /// The client of the link that carries it, instead of the code alone.
+    linked: Option<&'a Client>,
 }
 
 async fn make(deps: &Deps, pool: &Pool, user: &User, new: &NewCode<'_>) -> Result<PreparedCode, Refusal> {
-    let NewCode { purpose, kind, to, address, ref pending } = *new;
+    supported::sending(pool)?;
+    let NewCode { purpose, kind, to, address, ref pending, linked } = *new;
     let now = deps.now();
     let code = six_digits(&*deps.random);
     let before = match kind {
@@ -142,8 +158,13 @@ async fn make(deps: &Deps, pool: &Pool, user: &User, new: &NewCode<'_>) -> Resul
         created_at: now,
         expires_at: now + purpose.lifetime(),
     };
-    let medium = messages::medium(to);
-    let prepared = messages::prepare(deps, pool, kind, medium, address, user.username(), &code).await?;
+    let prepared = match linked {
+        Some(client) => {
+            let link = links::confirmation(deps, pool, client, user.username(), &code)?;
+            messages::prepare_link(deps, pool, kind, address, user.username(), &link).await?
+        }
+        None => messages::prepare(deps, pool, kind, messages::medium(to), address, user.username(), &code).await?,
+    };
     Ok(PreparedCode {
         batch: codes::replace(&pool.id, &user.stored().sub, purpose.as_str(), &record).extend(prepared.batch),
         delivery: CodeDelivery { attribute: to, destination: masked(to, address) },
@@ -272,16 +293,16 @@ async fn open(
 }
 
 /// What a code is bound to: for an old address it verifies no new one.
-struct Bound<'a> {
-    user: &'a User,
-    purpose: CodePurpose,
-    attribute: &'a str,
-    address: &'a str,
+pub(super) struct Bound<'a> {
+    pub(super) user: &'a User,
+    pub(super) purpose: CodePurpose,
+    pub(super) attribute: &'a str,
+    pub(super) address: &'a str,
 }
 
 impl Bound<'_> {
     /// A MAC over the code and all that it is bound to.
-    async fn digest(&self, deps: &Deps, pool: &Pool, code: &Secret) -> Result<[u8; DIGEST], Refusal> {
+    pub(super) async fn digest(&self, deps: &Deps, pool: &Pool, code: &Secret) -> Result<[u8; DIGEST], Refusal> {
         let sub = self.user.stored().sub.as_str();
         let parts = [sub, self.purpose.as_str(), self.attribute, self.address, code.expose()].map(str::as_bytes);
         Ok(deps.keyring.mac(&Scope::Pool(pool.id.clone()), Purpose::Code, &parts).await?)

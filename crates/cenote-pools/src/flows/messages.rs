@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use cenote_base::Secret;
+use cenote_messages::templates::Link;
 use cenote_messages::{
     Mailbox, Medium, MessageError, MessageId, MessageKind, Outcome, OutgoingMessage, Prepared, templates,
 };
@@ -29,7 +30,36 @@ pub(crate) async fn prepare(
     code: &Secret,
 ) -> Result<Prepared, Refusal> {
     let message = compose(pool, kind, medium, address, name, code)?;
-    deps.queue.prepare(&message).await.map_err(|error| match (error, medium) {
+    seal(deps, &message).await
+}
+
+/// As [`prepare`], for an e-mail that carries the code in a link.
+pub(crate) async fn prepare_link(
+    deps: &Deps,
+    pool: &Pool,
+    kind: MessageKind,
+    address: &str,
+    name: &str,
+    link: &Link,
+) -> Result<Prepared, Refusal> {
+    let (subject, body) =
+        (&pool.templates.verification_email_subject_by_link, &pool.templates.verification_email_by_link);
+    let default = templates::DEFAULT_LINK;
+    let message = OutgoingMessage {
+        pool: pool.id.clone(),
+        kind,
+        medium: Medium::Email,
+        destination: Secret::new(address),
+        subject: subject.clone().or_else(|| default.subject.map(str::to_owned)),
+        body: templates::render_link(body.as_deref().unwrap_or(default.body), link, name),
+        from: mailbox(pool.email.from.as_deref())?,
+        reply_to: mailbox(pool.email.reply_to.as_deref())?,
+    };
+    seal(deps, &message).await
+}
+
+async fn seal(deps: &Deps, message: &OutgoingMessage) -> Result<Prepared, Refusal> {
+    deps.queue.prepare(message).await.map_err(|error| match (error, message.medium) {
         // The schema lets more pass for an address than a message can be sent to.
         (MessageError::InvalidDestination, Medium::Email) => AttributeError::Email.into(),
         (MessageError::InvalidDestination, Medium::Sms) => AttributeError::PhoneNumber.into(),

@@ -9,6 +9,7 @@ pub(crate) mod credentials;
 pub(crate) mod find;
 pub(crate) mod hourly;
 pub(crate) mod lifecycle;
+pub(crate) mod links;
 pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod new_password;

@@ -45,7 +45,7 @@ impl CodeRequest {
         user: &User,
         to: AliasKind,
     ) -> Result<CodeDelivery, Refusal> {
-        let code = codes::prepare(deps, pool, user, self.purpose, self.kind, to).await?;
+        let code = codes::prepare_through(deps, pool, client, user, self.purpose, self.kind, to).await?;
         // One commit, as for an unknown user.
         let batch = self.limit.claim(deps, pool, user.stored().sub.as_str()).extend(code.batch);
         limited(deps, batch).await?;

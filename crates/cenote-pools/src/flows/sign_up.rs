@@ -13,7 +13,7 @@ use super::hourly::{Hourly, limited};
 use super::new_user::{blank_user, check_free, new_attributes, not_inserted, with_flags};
 use super::public_codes::{self, CodeRequest};
 use super::write::{TRIES, Written, commit, insert_user, update_user};
-use super::{Entry, Refusal, aliases, messages, password, supported};
+use super::{Entry, Refusal, aliases, links, messages, password, supported};
 use crate::Deps;
 use crate::domain::client::Client;
 use crate::domain::pool::{FirstFactor, Pool};
@@ -64,7 +64,9 @@ pub(crate) async fn sign_up(
         password::set_permanent(&mut user, prepared, now);
     }
     let code = match codes::sign_up_channel(pool, &user) {
-        Some(to) => Some(codes::prepare(deps, pool, &user, CodePurpose::SignUp, MessageKind::SignUp, to).await?),
+        Some(to) => {
+            Some(codes::prepare_through(deps, pool, client, &user, CodePurpose::SignUp, MessageKind::SignUp, to).await?)
+        }
         None => None,
     };
     let mut batch = insert_user(deps, pool, &user);
@@ -124,7 +126,8 @@ pub(crate) async fn confirm(
         let (verified, claim) = codes::check(deps, pool, &user, CodePurpose::SignUp, code).await?;
         after.set_verified(verified, true);
         let freed = if force_alias { aliases::take_over(deps, pool, &after).await? } else { Batch::new() };
-        let batch = claim.extend(freed).extend(update_user(pool, &user, &after, deps.now()));
+        let used = links::remember(deps, pool, &user, verified, code).await?;
+        let batch = claim.extend(used).extend(freed).extend(update_user(pool, &user, &after, deps.now()));
         match commit(deps, batch).await? {
             Written::Done => return Ok(()),
             Written::Unmet("AliasExists") => aliases::refuse_taken(deps, pool, &after, force_alias).await?,
@@ -148,7 +151,7 @@ pub(crate) async fn resend(
     name: &str,
 ) -> Result<CodeDelivery, Refusal> {
     // Before it is known whether there is such a user: what is refused for one must be refused for all.
-    supported::verification(pool)?;
+    supported::sending(pool)?;
     take_limits(deps, client, entry)?;
     let Some(user) = find::user(deps, pool, name).await? else {
         return resend_to_nobody(deps, pool, client, name).await;
@@ -177,7 +180,8 @@ async fn resend_to_nobody(deps: &Deps, pool: &Pool, client: &Client, name: &str)
     RESENDING.simulate(deps, pool, name, &pool.auto_verified).await
 }
 
-const CONFIRMATIONS: Hourly = Hourly { factor: "confirm_sign_up", most: 15 };
+/// ConfirmSignUp and confirmation links.
+pub(super) const CONFIRMATIONS: Hourly = Hourly { factor: "confirm_sign_up", most: 15 };
 const RESENDING: CodeRequest = CodeRequest {
     purpose: CodePurpose::SignUp,
     kind: MessageKind::ResendCode,

@@ -2,7 +2,7 @@
 //! "not built yet" until the effect exists. One place, so that each later issue deletes its line here.
 
 use super::Refusal;
-use crate::domain::pool::{AdvancedSecurity, EmailOption, MfaMode, Pool};
+use crate::domain::pool::{AdvancedSecurity, MfaMode, Pool};
 use crate::domain::user::User;
 
 fn refuse_if(configured: bool, what: &'static str) -> Result<(), Refusal> {
@@ -13,7 +13,7 @@ fn refuse_if(configured: bool, what: &'static str) -> Result<(), Refusal> {
 pub(crate) fn sign_up(pool: &Pool) -> Result<(), Refusal> {
     refuse_if(pool.triggers.pre_sign_up.is_some(), "the PreSignUp trigger")?;
     refuse_if(pool.risk == AdvancedSecurity::Enforced, "AdvancedSecurityMode ENFORCED")?;
-    if pool.auto_verified.is_empty() { Ok(()) } else { verification(pool) }
+    if pool.auto_verified.is_empty() { Ok(()) } else { sending(pool) }
 }
 
 /// Whether an administrator's creation of users has all it depends on.
@@ -25,12 +25,6 @@ pub(crate) fn admin_create(pool: &Pool) -> Result<(), Refusal> {
 pub(crate) fn sending(pool: &Pool) -> Result<(), Refusal> {
     refuse_if(pool.triggers.custom_email_sender.is_some(), "the CustomEmailSender trigger")?;
     refuse_if(pool.triggers.custom_sms_sender.is_some(), "the CustomSMSSender trigger")
-}
-
-/// Whether a verification can be carried as the pool says.
-pub(crate) fn verification(pool: &Pool) -> Result<(), Refusal> {
-    sending(pool)?;
-    refuse_if(pool.templates.email_option == EmailOption::ConfirmWithLink, "DefaultEmailOption CONFIRM_WITH_LINK")
 }
 
 /// Whether a user's new password is judged as the pool says.

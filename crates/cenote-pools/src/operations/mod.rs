@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod caller;
 pub(crate) mod clients;
 mod configuration;
+pub(crate) mod confirm_user;
 mod cursor;
 pub(crate) mod errors;
 pub(crate) mod lifecycle;

@@ -9,6 +9,7 @@ mod cost;
 mod existence;
 mod failures;
 mod lifecycle;
+mod links;
 mod list_users;
 mod lock_out;
 mod main_job;

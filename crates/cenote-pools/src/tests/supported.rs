@@ -15,7 +15,6 @@ on_both_engines! {
     triggers_around_a_sign_in,
     the_trigger_that_changes_tokens,
     senders_of_the_pools_own,
-    links_instead_of_codes,
     required_second_factors,
     a_second_factor_of_the_user,
     enforced_risk,
@@ -143,19 +142,6 @@ async fn senders_of_the_pools_own(world: World) {
         before.app.admin(Operation::AdminDeleteUser, &name, json!({})).await.unwrap();
         before.tokens_work().await;
     }
-}
-
-async fn links_instead_of_codes(world: World) {
-    let before = before(&world).await;
-    before.switch_on(json!({"VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_LINK"}})).await;
-    let what = "DefaultEmailOption CONFIRM_WITH_LINK";
-    before.no_sign_up(what).await;
-    assert_eq!(before.app.resend("unconfirmed").await, not_built(what));
-    assert_eq!(before.app.resend("nobody").await, not_built(what));
-    let code = world.code(&email("unconfirmed")).await;
-    assert_eq!(before.app.confirm("unconfirmed", &code).await, Ok(json!({})), "a code that was sent still confirms");
-    let quiet = json!({"VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_LINK"}});
-    assert!(world.app(quiet).await.sign_up("alice").await.is_ok(), "a pool that verifies nothing sends no link");
 }
 
 async fn required_second_factors(world: World) {

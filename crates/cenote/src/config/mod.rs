@@ -221,7 +221,7 @@ fn root_key(layers: &Layers) -> Result<Option<AccessKey>, ConfigError> {
 }
 
 fn messages(layers: &Layers, listen: &SocketAddr, database: &Database) -> Result<MessageSettings, ConfigError> {
-    let mail_server = layers.optional(&settings::SMTP_URL, values::mail_server)?;
+    let mail_server = mail_server(layers)?;
     let from = layers.value(&settings::MAIL_FROM, values::mailbox)?;
     let outbox = match layers.value(&settings::OUTBOX, values::outbox)? {
         Outbox::On => true,
@@ -238,6 +238,18 @@ fn messages(layers: &Layers, listen: &SocketAddr, database: &Database) -> Result
         }
     };
     Ok(MessageSettings { mail_server, from, outbox })
+}
+
+fn mail_server(layers: &Layers) -> Result<Option<SmtpConfig>, ConfigError> {
+    let server = layers.optional(&settings::SMTP_URL, values::mail_server)?;
+    match (server, layers.optional(&settings::SMTP_CA_FILE, values::path)?) {
+        (server, None) => Ok(server),
+        (Some(server), Some(file)) => {
+            let trusting = server.with_ca_file(file);
+            trusting.map(Some).map_err(|error| ConfigError::Conflict(format!("smtp_ca_file: {error}")))
+        }
+        (None, Some(_)) => Err(ConfigError::Conflict("smtp_ca_file is given without smtp_url".to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -289,6 +301,7 @@ mod tests {
             ("log_format", "xml"),
             ("log_level", "loud"),
             ("mail_from", "nobody"),
+            ("smtp_ca_file", ""),
             ("outbox", "maybe"),
             ("hashing_threads", "0"),
             ("hashing_memory_kib", "7"),
@@ -329,6 +342,20 @@ mod tests {
             assert!(error.starts_with("no way to deliver messages"), "{error}");
             assert!(!outbox(&flags, &[("CENOTE_SMTP_URL", "smtp://mail")]).unwrap());
         }
+    }
+
+    #[test]
+    fn certificates_need_a_mail_server_that_shows_some() {
+        let server = |url: &str| {
+            parse(&[("smtp_ca_file", "/etc/ca.pem")], &[("CENOTE_SMTP_URL", url)])
+                .map(|settings| settings.messages.mail_server.unwrap().ca_file.unwrap())
+        };
+        assert_eq!(server("smtps://mail").unwrap(), Path::new("/etc/ca.pem"));
+        assert_eq!(server("smtp+starttls://mail").unwrap(), Path::new("/etc/ca.pem"));
+        let error = server("smtp://me:hunter2@mail").unwrap_err().to_string();
+        assert!(error.starts_with("smtp_ca_file: ") && !error.contains("hunter2"), "{error}");
+        let error = parse(&[("smtp_ca_file", "/etc/ca.pem")], &[]).unwrap_err().to_string();
+        assert_eq!(error, "smtp_ca_file is given without smtp_url");
     }
 
     #[test]

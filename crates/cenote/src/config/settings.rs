@@ -72,6 +72,8 @@ settings! {
         "What is logged: error, warn, info, debug or trace";
     SMTP_URL = "smtp_url": Kind::Secret, None,
         "The mail server: smtp+starttls://user:password@host:587, smtps://… or, without TLS, smtp://host";
+    SMTP_CA_FILE = "smtp_ca_file": Kind::Value("FILE"), None,
+        "CA certificates (PEM) that the mail server's may come from, besides the public ones";
     MAIL_FROM = "mail_from": Kind::Value("MAILBOX"), Some("no-reply@localhost"),
         "The sender of e-mails where the pool names none";
     OUTBOX = "outbox": Kind::Value("auto|true|false"), Some("auto"),

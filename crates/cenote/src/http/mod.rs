@@ -6,12 +6,15 @@ mod api;
 mod body;
 mod budget;
 mod client_address;
+mod confirm_user;
 mod cors;
 mod doors;
 mod health;
 mod issuers;
 mod note;
 mod observe;
+mod page;
+mod query;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,7 +31,7 @@ pub use client_address::client_address;
 pub use doors::Doors;
 
 use crate::in_flight::InFlight;
-use crate::services::{Issuers, Readiness, Services};
+use crate::services::{Issuers, Pages, Readiness, Services};
 
 /// What the front end works with.
 pub struct Front {
@@ -36,6 +39,8 @@ pub struct Front {
     pub services: Arc<dyn Services>,
     /// Who has issuers' documents.
     pub issuers: Arc<dyn Issuers>,
+    /// Who stands behind the pages.
+    pub pages: Arc<dyn Pages>,
     /// Whether requests can be answered.
     pub readiness: Arc<dyn Readiness>,
     /// Verifies signatures.
@@ -64,6 +69,9 @@ fn others(front: &Arc<Front>) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/{pool}/.well-known/jwks.json", get(issuers::jwks).options(issuers::preflight))
         .route("/{pool}/.well-known/openid-configuration", get(issuers::configuration).options(issuers::preflight))
+        .route("/{pool}/confirmUser", get(confirm_user::confirm).head(confirm_user::head))
+        // As Cognito's documentation writes it.
+        .route("/{pool}/confirmUser/", get(confirm_user::confirm).head(confirm_user::head))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing_here)
         .with_state(Arc::clone(front))
