@@ -68,7 +68,8 @@ pub(super) async fn new_verifier(
     }
     let group = pool.id.name().to_owned();
     let (username, password, random) = (user.username().to_owned(), password.clone(), Arc::clone(&deps.random));
-    let verifier = deps.heavy.run(move || Verifier::make(&group, &username, &password, &*random)).await?;
+    let verifier =
+        deps.heavy.run(pool.id.as_str(), move || Verifier::make(&group, &username, &password, &*random)).await?;
     let (scope, context) = (Scope::Pool(pool.id.clone()), [user.stored().sub.as_str()]);
     Ok(Some(deps.keyring.seal(&scope, Purpose::Verifier, &context, verifier.to_bytes().expose()).await?))
 }

@@ -60,7 +60,7 @@ pub(crate) async fn begin(
     let verifier = known.unwrap_or_else(|| simulated.verifier());
     let salt = verifier.salt_hex();
     let random = Arc::clone(&deps.random);
-    let challenge = deps.heavy.run(move || Challenge::make(&verifier, &*random)).await?;
+    let challenge = deps.heavy.run(pool.id.as_str(), move || Challenge::make(&verifier, &*random)).await?;
     let public = challenge.public_hex();
     let block = Block::begin(deps, client, user.as_ref(), &simulated, a, challenge);
     Ok(PasswordVerifier {
@@ -141,7 +141,7 @@ async fn compare(
     let (group, user, timestamp) = (pool.id.name().to_owned(), username.to_owned(), answer.timestamp.to_owned());
     // What is no Base64 is a wrong signature.
     let signature = block::from_base64(answer.signature).unwrap_or_default();
-    let compared = deps.heavy.run(move || {
+    let compared = deps.heavy.run(pool.id.as_str(), move || {
         let claim =
             Claim { group: &group, user: &user, secret_block: &sealed, timestamp: &timestamp, signature: &signature };
         srp::check(&block.challenge, &block.a, &verifier, &claim)

@@ -137,7 +137,7 @@ async fn occupy(lane: &HeavyLane) -> std::sync::mpsc::Sender<()> {
             begin.send(()).unwrap();
             let _ = ended.recv();
         };
-        lane.run(work).await
+        lane.run("elsewhere", work).await
     });
     begun.await.unwrap();
     end
