@@ -45,8 +45,8 @@ pub(crate) async fn refuse_username(deps: &Deps, pool: &Pool, before: &User, aft
     if owner.is_some_and(|owner| owner.sub != after.stored().sub) { Err(Refusal::AliasTaken(kind)) } else { Ok(()) }
 }
 
-/// Whether ForceAliasCreation takes an alias of this kind from its owner: verified addresses beside a username only. An
-/// address that *is* somebody's username, and a preferred user name, never move.
+/// Whether ForceAliasCreation, or a proof, takes an alias of this kind from its owner: verified addresses beside a
+/// username only. An address that *is* somebody's username, and a preferred user name, never move.
 fn moves(pool: &Pool, kind: AliasKind) -> bool {
     matches!(kind, AliasKind::Email | AliasKind::PhoneNumber) && pool.alias_attributes.contains(&kind)
 }

@@ -7,6 +7,7 @@ use cenote_store::Batch;
 use cenote_store::records::users::AliasKind;
 
 use super::codes::{self, CodeDelivery, CodePurpose};
+use super::hourly::Hourly;
 use super::new_user::storable;
 use super::write::{TRIES, Written, commit, update_user};
 use super::{Refusal, aliases, find, messages};
@@ -17,6 +18,10 @@ use crate::domain::user::{Attributes, User, UserStatus, verified_flag};
 
 /// The attributes that a code can be sent to.
 const ADDRESSES: [AliasKind; 2] = [AliasKind::Email, AliasKind::PhoneNumber];
+
+/// Changes of a user's own that send codes. Else GetUserAttributeVerificationCode's limit would be got round, and anybody
+/// could be written to without end.
+const CHANGES: Hourly = Hourly { factor: "attribute_change", most: 20 };
 
 /// What becomes of an address that somebody writes.
 #[derive(Clone, PartialEq, Eq)]
@@ -254,14 +259,20 @@ async fn commit_change(
     for _ in 0..TRIES {
         let change = Change::of(pool, &user, given)?;
         let prepared = change.prepare(deps, pool, &user, Sends::All).await?;
-        let batch = prepared.batch.extend(update_user(pool, &user, &change.after, deps.now())).extend(audit.clone());
-        match commit(deps, batch).await? {
+        let counted = if matches!(writer, Writer::Client(_)) && !prepared.deliveries.is_empty() {
+            CHANGES.claim(deps, pool, user.stored().sub.as_str())
+        } else {
+            Batch::new()
+        };
+        let written = prepared.batch.extend(update_user(pool, &user, &change.after, deps.now())).extend(audit.clone());
+        match commit(deps, counted.extend(written)).await? {
             Written::Done => {
                 if !prepared.messages.is_empty() {
                     messages::deliver(deps, &prepared.messages).await?;
                 }
                 return Ok(prepared.deliveries);
             }
+            Written::Unmet("LimitExceeded") => return Err(Refusal::LimitExceeded),
             Written::Unmet("AliasExists") => aliases::refuse_taken(deps, pool, &change.after, false).await?,
             Written::Unmet(_) => {}
         }

@@ -54,7 +54,8 @@ pub(crate) async fn send_code(
     Err(Refusal::Contended)
 }
 
-/// Verifies an address by its code. One that waited for it becomes the user's.
+/// Verifies an address by its code. One that waited for it becomes the user's. An alias goes to who proved it last: its
+/// owner so far keeps the address, unverified (reference 02 §7).
 pub(crate) async fn verify(
     deps: &Deps,
     pool: &Pool,
@@ -73,9 +74,10 @@ pub(crate) async fn verify(
             batch = batch.extend(codes::forget_sent_to(pool, &user, attribute));
         }
         after.set_verified(attribute, true);
-        match commit(deps, batch.extend(update_user(pool, &user, &after, deps.now()))).await? {
+        let freed = aliases::take_over(deps, pool, &after).await?;
+        match commit(deps, batch.extend(freed).extend(update_user(pool, &user, &after, deps.now()))).await? {
             Written::Done => return Ok(()),
-            Written::Unmet("AliasExists") => aliases::refuse_taken(deps, pool, &after, false).await?,
+            Written::Unmet("AliasExists") => aliases::refuse_taken(deps, pool, &after, true).await?,
             Written::Unmet(_) => {}
         }
         user = still_enabled(find::again(deps, pool, &user).await?)?;

@@ -54,11 +54,10 @@ pub(crate) fn update_user(pool: &Pool, before: &User, after: &User, now: Timesta
     let sub = &after.stored().sub;
     let (old, new) = (aliases_of(pool, before), aliases_of(pool, &after));
     let mut batch = Batch::new();
-    for (kind, value) in old.difference(&new) {
-        batch = batch.extend(users::delete_alias(&pool.id, *kind, value, sub));
-    }
-    for (kind, value) in new.difference(&old) {
-        batch = batch.extend(users::insert_alias(&pool.id, *kind, value, sub));
+    // In the order of the table, given up and taken alike: two users who want each other's must not wait for each other.
+    for alias @ (kind, value) in old.symmetric_difference(&new) {
+        let change = if old.contains(alias) { users::delete_alias } else { users::insert_alias };
+        batch = batch.extend(change(&pool.id, *kind, value, sub));
     }
     batch.extend(users::update(&after.record())).extend(users::index_attributes(
         &pool.id,

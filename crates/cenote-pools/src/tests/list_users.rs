@@ -98,8 +98,8 @@ async fn each_field_is_searched(world: World) {
         ("Bob", "ÉMILE", "+442071838750"),
         ("al%", "a_b", "+12065550003"),
     ];
-    for (username, name, phone) in people {
-        let address = email(&username.to_lowercase().replace('%', "p"));
+    for (n, (username, name, phone)) in people.into_iter().enumerate() {
+        let address = email(&format!("{}{n}", &username[..1]));
         let values =
             [("email", address.as_str()), ("name", name), ("phone_number", phone), ("family_name", "Οδυσσεύς")];
         app.create(username, &values).await.unwrap();
@@ -122,8 +122,9 @@ async fn each_field_is_searched(world: World) {
         (r#"name ^= "a_""#.to_owned(), &["al%"]),
         (r#"family_name = "ΟΔΥΣΣΕΎΣ" "#.to_owned(), &["", "", "", ""]),
         (r#"family_name ^= "ΟΔΥΣ" "#.to_owned(), &["", "", "", ""]),
-        (r#"email = "BOB@example.com""#.to_owned(), &["Bob"]),
+        (r#"email = "b2@EXAMPLE.com""#.to_owned(), &["Bob"]),
         (r#"email ^= "a""#.to_owned(), &["Alice", "alice", "al%"]),
+        (r#"email ^= "A1@""#.to_owned(), &["alice"]),
         (r#"phone_number ^= "+1206""#.to_owned(), &["Alice", "alice", "al%"]),
         (r#"given_name ^= """#.to_owned(), &[]),
         (r#"preferred_username = """#.to_owned(), &[]),
@@ -142,13 +143,6 @@ async fn each_field_is_searched(world: World) {
         let mut names = names(&app, &filter).await;
         if found.first() == Some(&"") {
             names.iter_mut().for_each(String::clear);
-        }
-        if filter.starts_with("email ^") {
-            // Both have the same address: the order of the two is that of their subs.
-            names.sort_by_key(|name| name.to_lowercase().replace('%', "p"));
-            names.sort_by_key(|name| name == "al%");
-            names.sort_by_key(|name| name.starts_with("al") && name != "alice");
-            names[..2].sort();
         }
         assert_eq!(names, found, "{filter}");
     }

@@ -96,8 +96,12 @@ async fn an_address_that_the_pool_does_not_verify(world: World) {
 }
 
 async fn an_administrator_and_the_flag(world: World) {
-    for settings in [json!({}), json!({"AttributesRequireVerificationBeforeUpdate": ["email"]})] {
-        let pool = json!({"AutoVerifiedAttributes": ["email"], "UserAttributeUpdateSettings": settings});
+    for pool in [
+        json!({}),
+        json!({"AutoVerifiedAttributes": ["email"]}),
+        json!({"AutoVerifiedAttributes": ["email"],
+            "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]}}),
+    ] {
         let app = world.app(pool).await;
         app.with_address("alice", OLD).await;
         let messages = world.rows("select count(*) from messages").await;

@@ -9,9 +9,10 @@ on_both_engines! {
     an_alias_signs_in_when_it_is_verified,
     an_alias_that_is_proved_first,
     a_username_signs_in_at_once,
+    a_username_that_the_pool_does_not_verify,
     a_username_that_is_proved_first,
     usernames_of_others,
-    an_alias_of_somebody_else,
+    an_alias_goes_to_who_proves_it_last,
     an_administrator_and_an_alias_of_somebody_else,
     preferred_usernames,
     names_that_are_compared_without_case,
@@ -81,6 +82,14 @@ async fn a_username_signs_in_at_once(world: World) {
     assert_eq!(app.sign_in_with(&[OLD, NEW]).await, [true, false]);
 }
 
+async fn a_username_that_the_pool_does_not_verify(world: World) {
+    let app = world.app(json!({"UsernameAttributes": ["email"]})).await;
+    let tokens = app.with_address(OLD, OLD).await;
+    assert_eq!(app.update_own(&tokens, &[("email", NEW)]).await, sent(&[]));
+    assert_eq!(app.sign_in_with(&[OLD, NEW]).await, [false, true]);
+    assert_eq!(app.email_of(NEW).await, json!([NEW, "false"]));
+}
+
 async fn a_username_that_is_proved_first(world: World) {
     let app = world.app(verifying(json!({"UsernameAttributes": ["email"]}), true)).await;
     let tokens = app.with_address(OLD, OLD).await;
@@ -117,22 +126,25 @@ async fn usernames_of_others(world: World) {
     assert_eq!(app.verify(&tokens, "email", &code).await, Ok(json!({})), "the code is good yet");
 }
 
-async fn an_alias_of_somebody_else(world: World) {
+async fn an_alias_goes_to_who_proves_it_last(world: World) {
     for first in [false, true] {
         let app = world.app(verifying(json!({"AliasAttributes": ["email"]}), first)).await;
         let owner = app.with_address("owner", NEW).await;
         let tokens = app.with_address("alice", OLD).await;
         assert_eq!(app.update_own(&tokens, &[("email", NEW)]).await, sent_to_new(), "nobody owns what is not verified");
-        let code = world.code(NEW).await;
-        assert_eq!(app.verify(&tokens, "email", &code).await, refused(EMAIL_TAKEN));
         let expected = if first { json!([OLD, "true"]) } else { json!([NEW, "false"]) };
         assert_eq!(app.email_of("alice").await, expected);
-        assert_eq!(app.email_of("owner").await, json!([NEW, "true"]), "the owner keeps it");
         assert_eq!(app.get(NEW).await.unwrap()["Username"], "owner");
-        // The owner moves on.
-        app.delete_own(&owner, &["email"]).await.unwrap();
-        assert_eq!(app.verify(&tokens, "email", &code).await, Ok(json!({})));
+        assert_eq!(app.verify(&tokens, "email", &world.code(NEW).await).await, Ok(json!({})));
+        assert_eq!(app.email_of("alice").await, json!([NEW, "true"]));
+        assert_eq!(app.email_of("owner").await, json!([NEW, "false"]), "no longer a name of the owner's");
         assert_eq!(app.get(NEW).await.unwrap()["Username"], "alice");
+        assert_eq!(app.sign_in_with(&["owner", "alice", NEW, OLD]).await, [true, true, true, false]);
+        // And back.
+        app.send_code(&owner, "email").await.unwrap();
+        assert_eq!(app.verify(&owner, "email", &world.code(NEW).await).await, Ok(json!({})));
+        assert_eq!(app.get(NEW).await.unwrap()["Username"], "owner");
+        assert_eq!(app.email_of("alice").await, json!([NEW, "false"]));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Each wrong input and its exact refusal.
 
+use cenote_store::Batch;
 use cenote_wire::idp::Operation;
 use serde_json::{Value, json};
 
@@ -170,6 +171,13 @@ async fn tokens_that_are_not_good(world: World) {
     let invalid = "NotAuthorizedException: Invalid Access Token";
     all(&tokens["IdToken"], invalid).await;
     all(&json!("a.b.c"), invalid).await;
+    // A sign-in that was granted other scopes.
+    let narrow = app.tokens("alice").await;
+    let granted = Batch::new().any("update token_families set scopes = 'openid'", vec![]);
+    world.store.apply(granted).await.unwrap();
+    let narrow = app.refresh(&narrow["RefreshToken"], "alice").await.unwrap();
+    let missing = "NotAuthorizedException: Access Token does not have required scopes";
+    all(&narrow["AuthenticationResult"]["AccessToken"], missing).await;
     let late = app.tokens("alice").await;
     app.global_sign_out(&tokens).await.unwrap();
     all(&late["AccessToken"], "NotAuthorizedException: Access Token has been revoked").await;

@@ -17,6 +17,7 @@ on_both_engines! {
     a_new_code_replaces_the_old,
     a_code_is_for_one_user_one_attribute_and_one_address,
     five_codes_an_hour,
+    twenty_changes_an_hour,
     fifteen_tries_an_hour,
     a_code_of_a_sign_up_verifies_nothing_here,
 }
@@ -136,6 +137,29 @@ async fn five_codes_an_hour(world: World) {
     assert_eq!(app.verify(&tokens, "email", &world.code(OLD).await).await, Ok(json!({})), "the last one is good");
     world.pass(HOUR);
     assert!(app.send_code(&tokens, "email").await.is_ok());
+}
+
+/// Each of which sends a code to whomever the user names.
+async fn twenty_changes_an_hour(world: World) {
+    let settings = json!({"AutoVerifiedAttributes": ["email"],
+        "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]}});
+    for pool in [json!({"AutoVerifiedAttributes": ["email"]}), settings] {
+        let app = lasting(&world, pool).await;
+        let tokens = app.with_address("alice", OLD).await;
+        let messages = world.rows("select count(*) from messages").await;
+        for n in 0..20 {
+            let address = format!("victim{n}@shop.example");
+            assert!(app.update_own(&tokens, &[("email", &address)]).await.is_ok(), "{n}");
+        }
+        let before = app.get("alice").await;
+        assert_eq!(app.update_own(&tokens, &[("email", NEW), ("name", "Alice")]).await, refused(TOO_MANY));
+        assert_eq!(app.get("alice").await, before, "nothing of it is written");
+        assert!(app.update_own(&tokens, &[("name", "Alice")]).await.is_ok(), "what sends nothing is not counted");
+        assert!(app.admin_update("alice", &[("email", NEW)]).await.is_ok(), "an administrator may");
+        assert_eq!(world.rows("select count(*) from messages").await, messages + 21);
+        world.pass(HOUR);
+        assert!(app.update_own(&tokens, &[("email", "last@shop.example")]).await.is_ok());
+    }
 }
 
 async fn fifteen_tries_an_hour(world: World) {
