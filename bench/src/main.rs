@@ -105,8 +105,5 @@ async fn figures(server: &Program, wanted: &Wanted) -> Result<(), Failed> {
     if wanted.has("flood") {
         flood::flood(server, &pool).await?;
     }
-    if wanted.has("distinguish") {
-        distinguish::distinguish(server).await?;
-    }
-    Ok(())
+    distinguish::distinguish(server, wanted).await
 }

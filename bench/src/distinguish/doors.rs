@@ -28,7 +28,7 @@ pub enum Door {
     ConfirmForgot,
     /// ResendConfirmationCode, for users who wait for their code.
     Resend,
-    /// ConfirmSignUp with a code that is wrong, for users who wait for theirs.
+    /// ConfirmSignUp with a code that is wrong, after one was asked for, for users who wait for theirs.
     ConfirmSignUp,
 }
 
@@ -54,6 +54,19 @@ impl Door {
             Self::ConfirmForgot => "ConfirmForgotPassword, wrong code",
             Self::Resend => "ResendConfirmationCode",
             Self::ConfirmSignUp => "ConfirmSignUp, wrong code",
+        }
+    }
+
+    /// What it is asked for by.
+    pub fn figure(self) -> &'static str {
+        match self {
+            Self::Password => "who-password",
+            Self::SrpBegins => "who-srp-begins",
+            Self::SrpEnds => "who-srp-ends",
+            Self::Forgot => "who-forgot",
+            Self::ConfirmForgot => "who-confirm-forgot",
+            Self::Resend => "who-resend",
+            Self::ConfirmSignUp => "who-confirm-sign-up",
         }
     }
 
@@ -128,7 +141,13 @@ impl Scene {
                 named("ConfirmForgotPassword", &[("ConfirmationCode", "000000"), ("Password", PASSWORD)])
             }
             Door::Resend => named("ResendConfirmationCode", &[]),
-            Door::ConfirmSignUp => named("ConfirmSignUp", &[("ConfirmationCode", "000000")]),
+            Door::ConfirmSignUp => {
+                // Without it Cognito itself says that a name that nobody has has no code.
+                if pair < USERS {
+                    client.send(&named("ResendConfirmationCode", &[])).await?;
+                }
+                named("ConfirmSignUp", &[("ConfirmationCode", "000000")])
+            }
         })
     }
 }

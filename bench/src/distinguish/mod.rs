@@ -12,16 +12,19 @@ use self::doors::{Door, Scene};
 use self::guess::{Seen, accuracies};
 use crate::client::{Answer, Client};
 use crate::program::Program;
-use crate::{Failed, report};
+use crate::{Failed, Wanted, report};
 
 /// Pairs at each door.
 const PAIRS: usize = 2_000;
 /// How often a guess may be right, in percent.
 const BOUND: f64 = 55.0;
 
-/// Every door.
-pub async fn distinguish(server: &Program) -> Result<(), Failed> {
+/// Every door, or those that are asked for.
+pub async fn distinguish(server: &Program, wanted: &Wanted) -> Result<(), Failed> {
     for door in Door::ALL {
+        if !wanted.has("distinguish") && !wanted.has(door.figure()) {
+            continue;
+        }
         let what = format!("who exists, told from {PAIRS} pairs of {}", door.name());
         let Some(seen) = at(server, door).await? else {
             report::line(&what, "not built");

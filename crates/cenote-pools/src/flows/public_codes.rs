@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use cenote_base::RandomExt as _;
 use cenote_messages::MessageKind;
 use cenote_secrets::codes::six_digits;
 use cenote_store::Batch;
@@ -22,6 +23,11 @@ const MESSAGE: usize = 512;
 
 /// How long the row in the place of a message is kept: so long that it is written once while a name is tried.
 const DECOY_KEPT: Duration = Duration::from_secs(10 * 60);
+
+/// How long a delivery waits at least where its work would tell something, and over how many milliseconds more it is
+/// spread.
+const WOKEN_AFTER: Duration = Duration::from_millis(20);
+const SPREAD_MS: u32 = 480;
 
 /// A kind of request for a code.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +57,7 @@ impl CodeRequest {
         limited(deps, batch).await?;
         if client.prevent_user_existence_errors {
             // Waiting for the delivery would tell a known user from an unknown one.
-            deps.queue.wake();
+            wake_later(deps);
         } else {
             messages::deliver(deps, &[code.message]).await?;
         }
@@ -77,7 +83,7 @@ impl CodeRequest {
         messages::prepare(deps, pool, self.kind, medium, address, name, &code).await?;
         let batch = self.limit.claim(deps, pool, &subject).extend(self.remember(deps, pool, &subject));
         limited(deps, batch).await?;
-        deps.queue.wake();
+        wake_later(deps);
         Ok(delivery)
     }
 
@@ -89,6 +95,16 @@ impl CodeRequest {
         let decoy = decoys::keep(&pool.id, &format!("{purpose}/{subject}"), noise, now, now + DECOY_KEPT);
         attempts::remember(&pool.id, subject, purpose, now + self.purpose.lifetime()).extend(decoy)
     }
+}
+
+/// Starts the delivery after a while, and not the same while each time: its work must not fall on the answer, nor on the
+/// next one of whoever asks again and again. A message that is forgotten this way, at a stop, is found by the next poll.
+fn wake_later(deps: &Deps) {
+    let (queue, after) = (deps.queue.clone(), WOKEN_AFTER + Duration::from_millis(deps.random.below(SPREAD_MS).into()));
+    tokio::spawn(async move {
+        tokio::time::sleep(after).await;
+        queue.wake();
+    });
 }
 
 /// The refusal of every code that comes in nobody's name: that of a wrong one while one was "sent", else that of none.
