@@ -4,8 +4,9 @@ the next request."""
 from collections.abc import Callable, Iterator
 
 import pytest
+from pycognito.aws_srp import AWSSRP
 
-from harness.app import App, new_app, rotation
+from harness.app import PASSWORD, PASSWORD_FLOWS, App, new_app, rotation
 from harness.expect import NOT_AUTHORIZED, refused
 from harness.postgres import Postgres
 from harness.program import Program
@@ -33,7 +34,30 @@ def sign_in_by_new_password(begin: App, end: App) -> dict[str, str]:
     return end.answer_new_password(session, name)["AuthenticationResult"]
 
 
-TWO_STEPS = [sign_in_by_new_password]
+def sign_in_by_srp(begin: App, end: App) -> dict[str, str]:
+    name = begin.confirmed_user()
+    srp = AWSSRP(name, PASSWORD, begin.pool_id, begin.client_id, client=begin.program.public)
+    parameters = srp.get_auth_params()
+    asked = begin.program.public.initiate_auth(
+        ClientId=begin.client_id, AuthFlow="USER_SRP_AUTH", AuthParameters=parameters
+    )
+    answer = {
+        "ClientId": end.client_id,
+        "ChallengeName": asked["ChallengeName"],
+        "ChallengeResponses": srp.process_challenge(asked["ChallengeParameters"], parameters),
+    }
+    result = end.program.public.respond_to_auth_challenge(**answer)["AuthenticationResult"]
+    with refused(NOT_AUTHORIZED, "Invalid session for the user, session can only be used once."):
+        begin.program.public.respond_to_auth_challenge(**answer)
+    return result
+
+
+TWO_STEPS = [sign_in_by_new_password, sign_in_by_srp]
+
+
+def two_step_app(program: Program) -> App:
+    return new_app(program, client={"ExplicitAuthFlows": [*PASSWORD_FLOWS, "ALLOW_USER_SRP_AUTH"]})
+
 
 SignIn = Callable[[App, App], dict[str, str]]
 
@@ -41,7 +65,7 @@ SignIn = Callable[[App, App], dict[str, str]]
 @pytest.mark.parametrize("sign_in", TWO_STEPS)
 def test_a_sign_in_over_both_nodes(nodes: tuple[Program, Program], sign_in: SignIn):
     here, there = nodes
-    app = new_app(here)
+    app = two_step_app(here)
     tokens = sign_in(app, app.at(there))
     # The issuer is that of the node that made the pool, whichever signs.
     verify_pair(app, tokens)
@@ -66,7 +90,7 @@ def test_what_one_node_ends_the_other_refuses(
     nodes: tuple[Program, Program], sign_in: SignIn, end: Callable[[App, dict[str, str], str], None]
 ):
     here, there = nodes
-    app = new_app(here)
+    app = two_step_app(here)
     tokens = sign_in(app, app.at(there))
     # Both nodes have seen the token.
     name = here.public.get_user(AccessToken=tokens["AccessToken"])["Username"]
