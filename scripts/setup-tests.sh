@@ -47,7 +47,7 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
 for command in node npm; do
     has_command "$command" || fail "Node.js 20 or newer with npm is needed: $command was not found"
 done
-node -e 'process.exit(process.versions.node.split(".")[0] < 20)' ||
+node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' ||
     fail "Node.js 20 or newer is needed; node is $(node --version 2>&1)"
 
 # --- Python packages -------------------------------------------------------------------------------------------
