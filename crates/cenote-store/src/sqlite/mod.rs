@@ -1,5 +1,6 @@
 //! SQLite: one writer thread that commits batches in groups, and readers in place.
 
+mod anchor;
 mod errors;
 mod execute;
 mod open;
@@ -16,6 +17,7 @@ use tokio::sync::{Mutex, oneshot};
 use crate::batch::Lane;
 use crate::sql::Memo;
 use crate::{Batch, BatchError, Migration, OpenError, Row, StoreConfig, StoreError, Value};
+use anchor::Anchor;
 use queue::{Job, Queue};
 use readers::Readers;
 use writer::Writer;
@@ -43,7 +45,9 @@ impl Sqlite {
         }
         let memo = Arc::new(Memo::default());
         let queue = Arc::new(Queue::new(config.queue));
-        let writer = Writer::new(opened.connection, Arc::clone(&queue), Arc::clone(&memo), opened.lock);
+        let anchor = Anchor::open(&opened.path)
+            .map_err(|error| OpenError::Sqlite { path: opened.path.clone(), reason: error.to_string() })?;
+        let writer = Writer::new(opened.connection, anchor, Arc::clone(&queue), Arc::clone(&memo), opened.lock);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || writer.run())

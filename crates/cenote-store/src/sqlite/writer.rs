@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::anchor::Anchor;
 use super::errors::{self, Meaning};
 use super::execute;
 use super::queue::{Answer, Group, Job, Queue};
@@ -15,6 +16,7 @@ use crate::{Batch, BatchError, Row};
 /// Owns the connection that writes, and the lock on the database.
 pub(super) struct Writer {
     connection: Connection,
+    anchor: Anchor,
     queue: Arc<Queue>,
     memo: Arc<Memo>,
     lock: File,
@@ -29,19 +31,23 @@ enum Stop {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, queue: Arc<Queue>, memo: Arc<Memo>, lock: File) -> Self {
-        Self { connection, queue, memo, lock }
+    pub(super) fn new(connection: Connection, anchor: Anchor, queue: Arc<Queue>, memo: Arc<Memo>, lock: File) -> Self {
+        Self { connection, anchor, queue, memo, lock }
     }
 
     /// Works until the queue is closed and empty.
     pub(super) fn run(self) {
-        let Self { connection, queue, memo, lock } = self;
+        let Self { connection, anchor, queue, memo, lock } = self;
         // However this thread ends, nobody may wait for it afterwards.
         let _closing = CloseOnDrop(Arc::clone(&queue));
         let worker = Worker { connection, memo };
+        anchor.hold();
         while queue.wait() {
+            anchor.release();
             worker.group(&queue);
+            anchor.hold();
         }
+        drop(anchor);
         drop(worker);
         // Only now may another server open the database.
         drop(lock);
