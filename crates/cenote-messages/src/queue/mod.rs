@@ -107,6 +107,28 @@ impl Queue {
     /// # Errors
     /// [`MessageError`]: an address or subject that cannot be sent, or the keyring cannot seal.
     pub async fn prepare(&self, message: &OutgoingMessage) -> Result<Prepared, MessageError> {
+        let kept =
+            if self.0.transports.keeps_content(message.medium) { OUTBOX_KEPT } else { self.0.settings.give_up_after };
+        let (id, record) = self.seal(message, "queued", kept).await?;
+        Ok(Prepared { id, batch: messages::insert(&record) })
+    }
+
+    /// As much work as [`Queue::prepare`], and a row like it, for a message that nobody is to be sent: where it must not
+    /// be told who exists. The row ends after `kept`.
+    ///
+    /// # Errors
+    /// As [`Queue::prepare`].
+    pub async fn prepare_decoy(&self, message: &OutgoingMessage, kept: Duration) -> Result<Batch, MessageError> {
+        let (_, record) = self.seal(message, messages::DECOY, kept).await?;
+        Ok(messages::insert(&record))
+    }
+
+    async fn seal(
+        &self,
+        message: &OutgoingMessage,
+        state: &str,
+        kept: Duration,
+    ) -> Result<(MessageId, MessageRecord), MessageError> {
         message.check()?;
         let shared = &*self.0;
         let now = shared.clock.now();
@@ -114,14 +136,12 @@ impl Queue {
         let scope = Scope::Pool(message.pool.clone());
         let destination = message.destination.expose().as_bytes();
         let content = Content::encode(message);
-        let kept =
-            if shared.transports.keeps_content(message.medium) { OUTBOX_KEPT } else { shared.settings.give_up_after };
         let record = MessageRecord {
             id: id.as_str().to_owned(),
             pool_id: message.pool.clone(),
             kind: message.kind.as_str().to_owned(),
             medium: message.medium.as_str().to_owned(),
-            state: "queued".to_owned(),
+            state: state.to_owned(),
             destination: shared
                 .keyring
                 .seal(&scope, Purpose::Message, &[id.as_str(), DESTINATION], destination)
@@ -134,7 +154,7 @@ impl Queue {
             sent_at: None,
             last_error: None,
         };
-        Ok(Prepared { id, batch: messages::insert(&record) })
+        Ok((id, record))
     }
 
     /// Tells this node's worker that a message was committed. Without it the worker finds it at its next poll.

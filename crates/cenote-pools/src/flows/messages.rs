@@ -8,6 +8,7 @@ use cenote_messages::templates::Link;
 use cenote_messages::{
     Mailbox, Medium, MessageError, MessageId, MessageKind, Outcome, OutgoingMessage, Prepared, templates,
 };
+use cenote_store::Batch;
 use cenote_store::records::users::AliasKind;
 use tokio::time::Instant;
 
@@ -31,6 +32,20 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared, Refusal> {
     let message = compose(pool, kind, medium, address, name, code)?;
     seal(deps, &message).await
+}
+
+/// As much work as [`prepare`], and a row like it, for a message that nobody is sent; the row ends after `kept`.
+pub(crate) async fn prepare_decoy(
+    deps: &Deps,
+    pool: &Pool,
+    kind: MessageKind,
+    medium: Medium,
+    (address, name): (&str, &str),
+    code: &Secret,
+    kept: Duration,
+) -> Result<Batch, Refusal> {
+    let message = compose(pool, kind, medium, address, name, code)?;
+    Ok(deps.queue.prepare_decoy(&message, kept).await?)
 }
 
 /// As [`prepare`], for an e-mail that carries the code in a link.

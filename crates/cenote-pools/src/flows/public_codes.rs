@@ -7,8 +7,8 @@ use cenote_base::RandomExt as _;
 use cenote_messages::MessageKind;
 use cenote_secrets::codes::six_digits;
 use cenote_store::Batch;
+use cenote_store::records::decoys;
 use cenote_store::records::users::AliasKind;
-use cenote_store::records::{attempts, decoys};
 
 use super::codes::{self, CodeDelivery, CodePurpose};
 use super::hourly::{Hourly, limited};
@@ -18,10 +18,10 @@ use crate::domain::client::Client;
 use crate::domain::pool::Pool;
 use crate::domain::user::User;
 
-/// About what a queued message takes, in bytes.
-const MESSAGE: usize = 512;
+/// What a code's digests and the name of its attribute take, in bytes.
+const CODE: usize = 48;
 
-/// How long the row in the place of a message is kept: so long that it is written once while a name is tried.
+/// How long the row in the place of a message is kept.
 const DECOY_KEPT: Duration = Duration::from_secs(10 * 60);
 
 /// How long a delivery waits at least where its work would tell something, and over how many milliseconds more it is
@@ -77,24 +77,33 @@ impl CodeRequest {
         let delivery = simulated_delivery(pool, name, &subject, kinds);
         let subject = hex::encode(subject);
         // A code that was sent before is looked for, too.
-        attempts::is_remembered(&deps.store, &pool.id, &subject, self.purpose.as_str(), deps.now()).await?;
+        decoys::is_kept(&deps.store, &pool.id, &self.memory(&subject), deps.now()).await?;
         let medium = messages::medium(delivery.attribute);
         let (address, code) = (somebody(delivery.attribute), six_digits(&*deps.random));
-        messages::prepare(deps, pool, self.kind, medium, address, name, &code).await?;
-        let batch = self.limit.claim(deps, pool, &subject).extend(self.remember(deps, pool, &subject));
+        let message =
+            messages::prepare_decoy(deps, pool, self.kind, medium, (address, name), &code, DECOY_KEPT).await?;
+        let batch = self.limit.claim(deps, pool, &subject).extend(self.remember(deps, pool, &subject)).extend(message);
         limited(deps, batch).await?;
         wake_later(deps);
         Ok(delivery)
     }
 
-    /// Remembers that a code was "sent", and writes a row where a message's would be. Each once for a name.
+    /// Remembers that a code was "sent": once for a name, in a row like that of a code.
     fn remember(&self, deps: &Deps, pool: &Pool, subject: &str) -> Batch {
-        let (now, purpose) = (deps.now(), self.purpose.as_str());
-        let mut noise = vec![0; MESSAGE];
+        let now = deps.now();
+        let mut noise = vec![0; CODE];
         deps.random.fill(&mut noise);
-        let decoy = decoys::keep(&pool.id, &format!("{purpose}/{subject}"), noise, now, now + DECOY_KEPT);
-        attempts::remember(&pool.id, subject, purpose, now + self.purpose.lifetime()).extend(decoy)
+        decoys::keep(&pool.id, &self.memory(subject), noise, now, now + self.purpose.lifetime())
     }
+
+    fn memory(&self, subject: &str) -> String {
+        memory(self.purpose, subject)
+    }
+}
+
+/// What is remembered of a code that was "sent" to nobody.
+fn memory(purpose: CodePurpose, subject: &str) -> String {
+    format!("{}/{subject}", purpose.as_str())
 }
 
 /// Starts the delivery after a while, and not the same while each time: its work must not fall on the answer, nor on the
@@ -119,7 +128,7 @@ pub(crate) async fn refuse_nobody(
     let refused = async {
         let subject = hex::encode(simulated::subject(deps, pool, name).await?);
         limited(deps, limit.claim(deps, pool, &subject)).await?;
-        let sent = attempts::is_remembered(&deps.store, &pool.id, &subject, purpose.as_str(), deps.now()).await?;
+        let sent = decoys::is_kept(&deps.store, &pool.id, &memory(purpose, &subject), deps.now()).await?;
         Ok(if sent { Refusal::CodeMismatch } else { Refusal::CodeExpired })
     };
     refused.await.unwrap_or_else(|refusal| refusal)

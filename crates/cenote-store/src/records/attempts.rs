@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cenote_base::{PoolId, Timestamp};
 
-use crate::{Batch, Row, Store, StoreError, params};
+use crate::{Batch, Row, StoreError, params};
 
 /// Failures that cost nothing; the next ones lock (reference 03 §11).
 pub const FREE_FAILURES: i64 = 5;
@@ -84,38 +84,6 @@ pub fn claim_in_window(
         params![pool, subject, factor, now, now + window, limit],
         "LimitExceeded",
     )
-}
-
-/// Remembers until `until` that something happened to the subject; a later memory replaces the earlier. Not a count: a
-/// factor is either counted or remembered.
-pub fn remember(pool: &PoolId, subject: &str, factor: &str, until: Timestamp) -> Batch {
-    Batch::new().one(
-        "insert into attempts (pool_id, subject, factor, failures, locked_until, expires_at) \
-         values ($1, $2, $3, 0, 0, $4) \
-         on conflict (pool_id, subject, factor) do update set expires_at = $4",
-        params![pool, subject, factor, until],
-        "Remembered",
-    )
-}
-
-/// Whether it is remembered still.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn is_remembered(
-    store: &Store,
-    pool: &PoolId,
-    subject: &str,
-    factor: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let row = store
-        .read_one(
-            "select 1 from attempts where pool_id = $1 and subject = $2 and factor = $3 and expires_at > $4",
-            params![pool, subject, factor, now],
-        )
-        .await?;
-    Ok(row.is_some())
 }
 
 /// Deletes up to `limit` counts that ended before `before`.

@@ -4,7 +4,7 @@
 
 use cenote_base::{PoolId, Timestamp};
 
-use crate::{Batch, params};
+use crate::{Batch, Store, StoreError, params};
 
 /// Writes the row of this name in the pool, or writes it again: there is one for each name. `payload` means nothing; its
 /// size is that of what it stands for.
@@ -16,4 +16,14 @@ pub fn keep(pool: &PoolId, name: &str, payload: Vec<u8>, now: Timestamp, until: 
         params![format!("decoy/{pool}/{name}"), pool, payload, now, until],
         "DecoyExists",
     )
+}
+
+/// Whether the row of this name in the pool was written, and has not ended.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_kept(store: &Store, pool: &PoolId, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let id = format!("decoy/{pool}/{name}");
+    let row = store.read_one("select 1 from flow_states where id = $1 and expires_at > $2", params![id, now]).await?;
+    Ok(row.is_some())
 }

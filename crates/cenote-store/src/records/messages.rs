@@ -5,6 +5,10 @@ use cenote_base::{PoolId, Timestamp};
 use super::parse;
 use crate::{Batch, Row, Store, StoreError, params};
 
+/// The state of a row that stands for nothing: written where a user would be sent a message, so that the same request
+/// for one who does not exist is as much work. Never sent, never shown, deleted when it ends.
+pub const DECOY: &str = "decoy";
+
 /// An e-mail or a text message.
 #[derive(Clone, Debug)]
 pub struct MessageRecord {
@@ -16,7 +20,7 @@ pub struct MessageRecord {
     pub kind: String,
     /// `EMAIL` or `SMS`.
     pub medium: String,
-    /// `queued`, `sent` or `failed`.
+    /// `queued`, `sent`, `failed`, or [`DECOY`].
     pub state: String,
     /// Sealed address.
     pub destination: Vec<u8>,
@@ -124,7 +128,7 @@ pub async fn newest(store: &Store, before: &str, limit: i64) -> Result<Vec<Messa
             concat!(
                 "select ",
                 message_columns!(),
-                " from messages where ($1 = '' or id < $1) order by id desc limit $2"
+                " from messages where ($1 = '' or id < $1) and state <> 'decoy' order by id desc limit $2"
             ),
             params![before, limit],
         )
@@ -205,7 +209,10 @@ pub async fn any_expired(store: &Store, before: Timestamp) -> Result<bool, Store
 /// When the database does not answer.
 pub async fn finished_beyond(store: &Store, kept: i64) -> Result<Option<String>, StoreError> {
     let row = store
-        .read_one("select id from messages where state <> 'queued' order by id desc limit 1 offset $1", params![kept])
+        .read_one(
+            "select id from messages where state in ('sent', 'failed') order by id desc limit 1 offset $1",
+            params![kept],
+        )
         .await?;
     row.map(|row| row.text(0).map(str::to_owned)).transpose()
 }
@@ -215,8 +222,9 @@ pub async fn finished_beyond(store: &Store, kept: i64) -> Result<Option<String>,
 /// # Errors
 /// When the database does not answer.
 pub async fn any_finished_up_to(store: &Store, last: &str) -> Result<bool, StoreError> {
-    let rows =
-        store.read("select id from messages where state <> 'queued' and id <= $1 limit 1", params![last]).await?;
+    let rows = store
+        .read("select id from messages where state in ('sent', 'failed') and id <= $1 limit 1", params![last])
+        .await?;
     Ok(!rows.is_empty())
 }
 
@@ -224,7 +232,7 @@ pub async fn any_finished_up_to(store: &Store, last: &str) -> Result<bool, Store
 pub fn delete_finished_up_to(last: &str, limit: i64) -> Batch {
     Batch::new().any(
         "delete from messages where id in \
-         (select id from messages where state <> 'queued' and id <= $1 order by id limit $2)",
+         (select id from messages where state in ('sent', 'failed') and id <= $1 order by id limit $2)",
         params![last, limit],
     )
 }

@@ -59,7 +59,7 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path, Duration::from_secs(1))?;
     connection.pragma_update(None, "query_only", true)?;
     // The operating system keeps the file's pages too: what is kept here only spares the copy.
-    connection.pragma_update(None, "cache_size", -4_000)?;
+    connection.pragma_update(None, "cache_size", -2_000)?;
     Ok(connection)
 }
 
@@ -136,7 +136,7 @@ fn settle(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     // 16 MB between checkpoints; a log that grew during a long read shrinks again to 64 MB.
     connection.pragma_update(None, "wal_autocheckpoint", 4_000).map_err(failed)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(failed)?;
-    connection.pragma_update(None, "cache_size", -16_000).map_err(failed)
+    connection.pragma_update(None, "cache_size", -8_000).map_err(failed)
 }
 
 fn migrate(path: &Path, connection: &mut Connection, known: &[Migration], now: Timestamp) -> Result<(), OpenError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cenote_base::{PoolId, Timestamp};
 use cenote_store::records::attempts::{
-    FREE_FAILURES, LONGEST_LOCK, claim, claim_in_window, claimed, give_back, is_remembered, remember, reset, sweep,
+    FREE_FAILURES, LONGEST_LOCK, claim, claim_in_window, claimed, give_back, reset, sweep,
 };
 use cenote_store::testing::{START, TestStore};
 use cenote_store::{Batch, BatchError, Row, Store, params};
@@ -24,8 +24,7 @@ on_both_engines! {
     many_at_once_get_no_more_than_the_free_ones,
     a_window_begins_with_the_first_use,
     a_window_holds_at_its_limit,
-    a_memory_lasts_until_its_end,
-    a_sweep_takes_what_ended,
+        a_sweep_takes_what_ended,
 }
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
@@ -216,19 +215,4 @@ async fn a_sweep_takes_what_ended(store: TestStore) {
     assert_eq!(number(&store, "select count(*) from attempts where subject = 'c'").await, 1, "the oldest first");
     done(&store, sweep(START + QUARTER + 3 * SECOND, 2)).await;
     assert_eq!(number(&store, "select count(*) from attempts").await, 0);
-}
-
-async fn a_memory_lasts_until_its_end(store: TestStore) {
-    let known = async |subject: &str, factor: &str, at: Timestamp| {
-        is_remembered(&store, &pool_id(1), subject, factor, at).await.unwrap()
-    };
-    assert!(!known("s", "sent", START).await);
-    done(&store, remember(&pool_id(1), "s", "sent", START + SECOND)).await;
-    assert!(known("s", "sent", START + SECOND - MILLISECOND).await);
-    assert!(!known("s", "sent", START + SECOND).await);
-    assert!(!known("t", "sent", START).await && !known("s", "asked", START).await);
-    done(&store, remember(&pool_id(1), "s", "sent", START + HOUR)).await;
-    assert!(known("s", "sent", START + SECOND).await, "the later one counts");
-    assert!(!is_remembered(&store, &pool_id(2), "s", "sent", START).await.unwrap());
-    assert_eq!(number(&store, "select count(*) from attempts").await, 1);
 }
