@@ -118,9 +118,14 @@ impl Queue {
     ///
     /// # Errors
     /// As [`Queue::prepare`].
-    pub async fn prepare_decoy(&self, message: &OutgoingMessage, kept: Duration) -> Result<Batch, MessageError> {
-        let (_, record) = self.seal(message, messages::DECOY, kept).await?;
-        Ok(messages::insert(&record))
+    pub async fn prepare_decoy(&self, message: &OutgoingMessage, kept: Duration) -> Result<Prepared, MessageError> {
+        let (id, record) = self.seal(message, messages::DECOY, kept).await?;
+        Ok(Prepared { id, batch: messages::insert(&record) })
+    }
+
+    /// For the batch of a prepared message: no worker takes it before `delay` has passed.
+    pub fn hold_back(&self, id: &MessageId, delay: Duration) -> Batch {
+        messages::hold_back(id.as_str(), self.0.clock.now() + delay)
     }
 
     async fn seal(

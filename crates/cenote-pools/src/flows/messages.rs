@@ -8,7 +8,6 @@ use cenote_messages::templates::Link;
 use cenote_messages::{
     Mailbox, Medium, MessageError, MessageId, MessageKind, Outcome, OutgoingMessage, Prepared, templates,
 };
-use cenote_store::Batch;
 use cenote_store::records::users::AliasKind;
 use tokio::time::Instant;
 
@@ -43,7 +42,7 @@ pub(crate) async fn prepare_decoy(
     (address, name): (&str, &str),
     code: &Secret,
     kept: Duration,
-) -> Result<Batch, Refusal> {
+) -> Result<Prepared, Refusal> {
     let message = compose(pool, kind, medium, address, name, code)?;
     Ok(deps.queue.prepare_decoy(&message, kept).await?)
 }

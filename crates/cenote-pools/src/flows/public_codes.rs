@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cenote_base::RandomExt as _;
-use cenote_messages::MessageKind;
+use cenote_messages::{MessageId, MessageKind};
 use cenote_secrets::codes::six_digits;
 use cenote_store::Batch;
 use cenote_store::records::decoys;
@@ -26,7 +26,7 @@ const DECOY_KEPT: Duration = Duration::from_secs(10 * 60);
 
 /// How long a delivery waits at least where its work would tell something, and over how many milliseconds more it is
 /// spread.
-const WOKEN_AFTER: Duration = Duration::from_millis(20);
+const HELD_BACK: Duration = Duration::from_millis(20);
 const SPREAD_MS: u32 = 480;
 
 /// A kind of request for a code.
@@ -54,11 +54,11 @@ impl CodeRequest {
         let code = codes::prepare_through(deps, pool, client, user, self.purpose, self.kind, to).await?;
         // One commit, as for an unknown user.
         let batch = self.limit.claim(deps, pool, user.stored().sub.as_str()).extend(code.batch);
-        limited(deps, batch).await?;
         if client.prevent_user_existence_errors {
             // Waiting for the delivery would tell a known user from an unknown one.
-            wake_later(deps);
+            send_later(deps, batch, &code.message).await?;
         } else {
+            limited(deps, batch).await?;
             messages::deliver(deps, &[code.message]).await?;
         }
         Ok(code.delivery)
@@ -82,9 +82,8 @@ impl CodeRequest {
         let (address, code) = (somebody(delivery.attribute), six_digits(&*deps.random));
         let message =
             messages::prepare_decoy(deps, pool, self.kind, medium, (address, name), &code, DECOY_KEPT).await?;
-        let batch = self.limit.claim(deps, pool, &subject).extend(self.remember(deps, pool, &subject)).extend(message);
-        limited(deps, batch).await?;
-        wake_later(deps);
+        let batch = self.limit.claim(deps, pool, &subject).extend(self.remember(deps, pool, &subject));
+        send_later(deps, batch.extend(message.batch), &message.id).await?;
         Ok(delivery)
     }
 
@@ -106,14 +105,19 @@ fn memory(purpose: CodePurpose, subject: &str) -> String {
     format!("{}/{subject}", purpose.as_str())
 }
 
-/// Starts the delivery after a while, and not the same while each time: its work must not fall on the answer, nor on the
-/// next one of whoever asks again and again. A message that is forgotten this way, at a stop, is found by the next poll.
-fn wake_later(deps: &Deps) {
-    let (queue, after) = (deps.queue.clone(), WOKEN_AFTER + Duration::from_millis(deps.random.below(SPREAD_MS).into()));
+/// Commits, and lets the delivery begin after a while, and not the same while each time: its work must fall neither on
+/// the answer nor on the next one of whoever asks again and again, so a worker that is busy may not take the message
+/// either.
+async fn send_later(deps: &Deps, batch: Batch, message: &MessageId) -> Result<(), Refusal> {
+    let after = HELD_BACK + Duration::from_millis(deps.random.below(SPREAD_MS).into());
+    limited(deps, batch.extend(deps.queue.hold_back(message, after))).await?;
+    let queue = deps.queue.clone();
     tokio::spawn(async move {
-        tokio::time::sleep(after).await;
+        // What is forgotten here, at a stop, is found by the next poll.
+        tokio::time::sleep(after + Duration::from_millis(1)).await;
         queue.wake();
     });
+    Ok(())
 }
 
 /// The refusal of every code that comes in nobody's name: that of a wrong one while one was "sent", else that of none.

@@ -136,6 +136,11 @@ pub async fn newest(store: &Store, before: &str, limit: i64) -> Result<Vec<Messa
     rows.iter().map(MessageRecord::from_row).collect()
 }
 
+/// Holds a message back that is in the same batch: it is not due before `until`.
+pub fn hold_back(id: &str, until: Timestamp) -> Batch {
+    Batch::new().one("update messages set next_attempt_at = $1 where id = $2", params![until, id], "MessageGone")
+}
+
 /// Takes a due message for one try until `until`; unmet with `Taken` when another worker was quicker.
 pub fn take(message: &MessageRecord, until: Timestamp) -> Batch {
     Batch::new().one(
