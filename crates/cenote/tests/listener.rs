@@ -91,6 +91,21 @@ async fn read_to_close(stream: &mut TcpStream) -> String {
     text
 }
 
+/// Answers once it may leave; tells when a request has come in.
+fn held() -> (Says, Arc<Notify>, Arc<Notify>) {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tells, waits) = (entered.clone(), leave.clone());
+    let says = Says::new(move |_| {
+        let (tells, waits) = (tells.clone(), waits.clone());
+        async move {
+            tells.notify_one();
+            waits.notified().await;
+            "finished".to_owned()
+        }
+    });
+    (says, entered, leave)
+}
+
 #[tokio::test]
 async fn answers_and_names_the_peer() {
     let server = start(hello(), limits()).await;
@@ -112,18 +127,7 @@ async fn a_used_address_is_named() {
 
 #[tokio::test]
 async fn a_stop_finishes_what_is_in_flight_and_takes_no_more() {
-    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let says = {
-        let (entered, leave) = (entered.clone(), leave.clone());
-        Says::new(move |_| {
-            let (entered, leave) = (entered.clone(), leave.clone());
-            async move {
-                entered.notify_one();
-                leave.notified().await;
-                "finished".to_owned()
-            }
-        })
-    };
+    let (says, entered, leave) = held();
     let server = start(says, limits()).await;
     let mut waiting = TcpStream::connect(server.address).await.unwrap();
     let mut idle = TcpStream::connect(server.address).await.unwrap();
@@ -305,18 +309,7 @@ async fn http_2_has_the_same_bounds() {
 
 #[tokio::test]
 async fn a_stop_finishes_what_is_in_flight_over_http_2() {
-    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let says = {
-        let (entered, leave) = (entered.clone(), leave.clone());
-        Says::new(move |_| {
-            let (entered, leave) = (entered.clone(), leave.clone());
-            async move {
-                entered.notify_one();
-                leave.notified().await;
-                "finished".to_owned()
-            }
-        })
-    };
+    let (says, entered, leave) = held();
     let server = start(says, limits()).await;
     let mut client = get_over_http_2(&server).await;
     entered.notified().await;
