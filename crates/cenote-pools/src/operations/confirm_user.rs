@@ -3,9 +3,10 @@
 use cenote_base::{ClientId, PoolId, Secret};
 use cenote_wire::ApiError;
 
+use super::caller;
 use super::errors::CONFIRMING;
+use crate::flows::Refusal;
 use crate::flows::links::{self, Followed};
-use crate::flows::{Door, Entry, Refusal};
 use crate::{Context, Deps};
 
 /// The longest username and code that ConfirmSignUp takes, in characters.
@@ -50,8 +51,7 @@ pub(crate) async fn confirm_user(deps: &Deps, ctx: &Context, link: &Confirmation
     if username.chars().count() > LONGEST_USERNAME || code.chars().count() > LONGEST_CODE {
         return Ok(LinkOutcome::Invalid);
     }
-    let entry = Entry { door: Door::Api, source: ctx.source };
-    match links::follow(deps, &pool, &client, entry, username, code).await {
+    match links::follow(deps, &pool, &client, caller::public_entry(ctx), username, code).await {
         Ok(Followed::Confirmed) => Ok(LinkOutcome::Confirmed),
         Ok(Followed::Before) => Ok(LinkOutcome::AlreadyConfirmed),
         Err(refusal) => refused(refusal),

@@ -13,6 +13,7 @@ use cenote_wire::{ApiError, Sensitive};
 
 use super::sign_up::delivery;
 use super::tokens::{self, Bearer};
+use super::users::resource;
 use super::{attributes, audit, caller};
 use crate::domain::pool::Pool;
 use crate::domain::schema::Writer;
@@ -53,7 +54,7 @@ pub(crate) async fn admin_update_user_attributes(
 ) -> Result<AdminUpdateUserAttributesResponse, ApiError> {
     let (pool, user) = named(deps, input.user_pool_id.as_deref(), input.username.as_ref()).await?;
     let given = attributes::from_list(input.user_attributes);
-    let audit = audit_row(deps, ctx, Operation::AdminUpdateUserAttributes, &pool);
+    let audit = audit::row(deps, ctx, Operation::AdminUpdateUserAttributes, &resource(&pool));
     profile::update(deps, &pool, user, &given, Writer::Admin, &audit).await?;
     Ok(AdminUpdateUserAttributesResponse::default())
 }
@@ -66,7 +67,7 @@ pub(crate) async fn admin_delete_user_attributes(
 ) -> Result<AdminDeleteUserAttributesResponse, ApiError> {
     let (pool, user) = named(deps, input.user_pool_id.as_deref(), input.username.as_ref()).await?;
     let names = input.user_attribute_names.unwrap_or_default();
-    let audit = audit_row(deps, ctx, Operation::AdminDeleteUserAttributes, &pool);
+    let audit = audit::row(deps, ctx, Operation::AdminDeleteUserAttributes, &resource(&pool));
     profile::delete(deps, &pool, user, &names, Writer::Admin, &audit).await?;
     Ok(AdminDeleteUserAttributesResponse::default())
 }
@@ -111,8 +112,4 @@ async fn named(deps: &Deps, pool: Option<&str>, name: Option<&Sensitive>) -> Res
     let name = name.map_or("", Sensitive::expose);
     let user = find::user(deps, &pool, name).await?.ok_or(Refusal::UserNotFound)?;
     Ok((pool, user))
-}
-
-fn audit_row(deps: &Deps, ctx: &Context, operation: Operation, pool: &Pool) -> Batch {
-    audit::row(deps, ctx, operation, pool.id.arn(&pool.account).as_ref())
 }
